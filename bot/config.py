@@ -1,0 +1,350 @@
+"""Configuration: `parley.toml`, overlaid by `.env`, overlaid by the environment; checked before anything uses it.
+
+A key `KEY` of table `[SECTION]` is the variable `PARLEY_SECTION__KEY`; `PARLEY_SECTION__KEY_FILE` names a file that
+holds the value (container secrets). Unknown keys and variables are errors that name the nearest right one.
+Knows nothing of what the values are used for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from bot.errors import ConfigurationError
+
+FILE_NAME = "parley.toml"
+PREFIX = "PARLEY_"
+OWN_VARIABLES = ("PARLEY_HOME", "PARLEY_CONFIG")
+CUSTOMARY_VARIABLES = {
+    "OPENAI_API_KEY": ("model", "api_key"),
+    "OPENAI_BASE_URL": ("model", "base_url"),
+    "TELEGRAM_BOT_TOKEN": ("channels", "telegram", "token"),
+    "DISCORD_BOT_TOKEN": ("channels", "discord", "token"),
+}
+"""Variables that other programs know too, and the keys they set where nothing of ours does."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ModelSection(_Section):
+    """Which model answers, and how it runs."""
+
+    name: str = "smollm2-135m-instruct"
+    """A name of the catalogue, a folder, a GGUF file, a hub id, or the name a server knows."""
+    generator: str = "auto"
+    """`auto`, `llamacpp`, `transformers`, `openai`, `echo`, or a plugin's."""
+    base_url: str = ""
+    api_key: SecretStr = SecretStr("")
+    context_length: int | None = Field(None, ge=256)
+    slots: int | None = Field(None, ge=1, le=256)
+    threads: int | None = Field(None, ge=1, le=1024)
+    device: str = "auto"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    gpu_layers: int | None = Field(None, ge=0)
+    memory_limit: str = ""
+    """Such as `8GB` or `512MiB`; empty is what the machine has free."""
+    prompt_cache_mib: int = Field(512, ge=0)
+    timeout_seconds: float = Field(120.0, gt=0)
+    show_reasoning: bool = False
+    echo_delay_seconds: float = Field(0.0, ge=0)
+    options: dict[str, Any] = {}
+    """For generators that are plugins."""
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _is_size(cls, value: str) -> str:
+        parse_size(value)
+        return value
+
+
+class SamplingSection(_Section):
+    """How tokens are chosen; what is absent is left to the model."""
+
+    temperature: float = Field(0.7, ge=0, le=5)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    repetition_penalty: float | None = Field(1.1, gt=0)
+    seed: int | None = None
+    max_tokens: int | None = Field(None, ge=1)
+    """None is a quarter of the context."""
+    stop: tuple[str, ...] = ()
+
+
+class ChatSection(_Section):
+    """How it talks."""
+
+    persona: str = "parley"
+    max_pending: int = Field(8, ge=1)
+    """Messages of one conversation that may wait."""
+
+
+class StorageSection(_Section):
+    """Where conversations are kept."""
+
+    url: str = ""
+    """A SQLAlchemy URL; empty is `parley.db` in the data folder."""
+
+
+class LogSection(_Section):
+    """What is logged, on standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+
+
+class PluginsSection(_Section):
+    """What is loaded; the order of recognizers is the order in which they are asked."""
+
+    skills: tuple[str, ...] = ("help", "conversations", "settings", "chat")
+    recognizers: tuple[str, ...] = ("commands",)
+
+
+class Settings(_Section):
+    """Everything that can be configured."""
+
+    language: str = ""
+    """`en` or `zh`; empty follows the system, and on channels the person."""
+    timezone: str = ""
+    """A name such as `Europe/Berlin`; empty is the system's."""
+    model: ModelSection = ModelSection()
+    sampling: SamplingSection = SamplingSection()
+    chat: ChatSection = ChatSection()
+    storage: StorageSection = StorageSection()
+    log: LogSection = LogSection()
+    plugins: PluginsSection = PluginsSection()
+    channels: dict[str, dict[str, Any]] = {}
+    """One table a channel; each adapter checks its own."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if value:
+            try:
+                ZoneInfo(value)
+            except (KeyError, ValueError, OSError) as error:
+                raise ValueError(f"{value} is not a time zone; use a name such as Europe/Berlin") from error
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings, where each came from, and where data lives."""
+
+    settings: Settings
+    home: Path
+    file: Path | None
+    """The `parley.toml` that was read."""
+    origins: Mapping[str, str]
+    """Dotted key to the file or variable that set it; absent where the default holds."""
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the store."""
+        return self.settings.storage.url or f"sqlite+aiosqlite:///{(self.home / 'parley.db').as_posix()}"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where installed models lie."""
+        return self.home / "models"
+
+
+def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """The data folder: `PARLEY_HOME`, or the user's data folder of the system."""
+    if folder := environment.get("PARLEY_HOME"):
+        return Path(folder).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("parley", appauthor=False)
+
+
+def load(file: Path | None = None, *, environment: Mapping[str, str] = os.environ) -> Configuration:
+    """Read the configuration.
+
+    Args:
+        file: the file to read; None looks at `PARLEY_CONFIG`, then `./parley.toml`, then the data folder's.
+        environment: the variables, of which `.env` beside the working directory's files gives further ones.
+
+    Raises:
+        ConfigurationError: a file is missing or unreadable, a key or variable is unknown, or a value is wrong.
+    """
+    variables = {**_read_dotenv(Path(".env")), **environment}
+    home = home_folder(variables)
+    path = _find_file(file, variables, home)
+    raw = _read_toml(path) if path else {}
+    origins = {key: str(path) for key in _leaves(raw)}
+    for keys, value, origin in _from_variables(variables):
+        _put(raw, keys, value)
+        origins[".".join(keys)] = origin
+    return Configuration(_check(raw, origins), home, path, origins)
+
+
+def defaults(environment: Mapping[str, str] = os.environ) -> Configuration:
+    """The configuration where nothing is configured, for programs that must run with a broken one."""
+    return Configuration(Settings(), home_folder(environment), None, {})
+
+
+SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes of a size such as `8GB`; None for an empty text.
+
+    Raises:
+        ValueError: the text is no size.
+    """
+    if not text.strip():
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    if not match or match[2].lower() not in SIZE_UNITS:
+        raise ValueError(f"{text} is not a size; write it like 8GB or 512MiB")
+    return int(float(match[1]) * SIZE_UNITS[match[2].lower()])
+
+
+# -- reading ------------------------------------------------------------------------------------------------
+
+
+def _find_file(file: Path | None, variables: Mapping[str, str], home: Path) -> Path | None:
+    if file is None and (named := variables.get("PARLEY_CONFIG")):
+        file = Path(named)
+    if file is not None:
+        if not file.is_file():
+            raise ConfigurationError("errors.config_file_missing", path=file)
+        return file
+    return next((path for path in (Path(FILE_NAME), home / FILE_NAME) if path.is_file()), None)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError("errors.config_syntax", path=path, problem=error) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError("errors.config_encoding", path=path) from None
+    except OSError as error:
+        raise ConfigurationError("errors.config_unreadable", path=path, problem=error.strerror) from None
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {key: value for key, value in dotenv_values(path, encoding="utf-8").items() if value is not None}
+    except UnicodeDecodeError:
+        raise ConfigurationError("errors.config_encoding", path=path) from None
+    except OSError as error:
+        raise ConfigurationError("errors.config_unreadable", path=path, problem=error.strerror) from None
+
+
+def _from_variables(variables: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Keys, value and variable name, least important first."""
+    for name, keys in CUSTOMARY_VARIABLES.items():
+        if value := _value_of(variables, name):
+            yield keys, value, name
+    for name in sorted(variables):
+        if not name.startswith(PREFIX) or name in OWN_VARIABLES:
+            continue
+        bare = name.removesuffix("_FILE") if _is_file_variable(name) else name
+        keys = tuple(part.lower() for part in bare.removeprefix(PREFIX).split("__"))
+        if keys[0] != "channels" and ".".join(keys) not in known_keys():
+            raise ConfigurationError("errors.config_variable_unknown", name=name, hint=_nearest_variable(bare))
+        value = _value_of(variables, bare)
+        if value is not None:
+            yield keys, value, name
+
+
+def _is_file_variable(name: str) -> bool:
+    keys = name.removeprefix(PREFIX).lower().replace("__", ".")
+    return name.endswith("_FILE") and keys not in known_keys()
+
+
+def _value_of(variables: Mapping[str, str], name: str) -> str | None:
+    if (path := variables.get(f"{name}_FILE")) is not None:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ConfigurationError("errors.config_secret_unreadable", name=f"{name}_FILE", path=path) from None
+    return variables.get(name)
+
+
+def _put(table: dict[str, Any], keys: tuple[str, ...], value: str) -> None:
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise ConfigurationError("errors.config_not_a_table", key=key)
+    table[keys[-1]] = _list_or_text(value)
+
+
+def _list_or_text(value: str) -> Any:
+    if value.strip().startswith(("[", "{")):
+        try:
+            return tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            return value
+    return value
+
+
+def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+# -- checking -----------------------------------------------------------------------------------------------
+
+
+def known_keys() -> dict[str, type[BaseModel]]:
+    """Every dotted key that may be set, and the section it belongs to."""
+    keys: dict[str, type[BaseModel]] = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys.update({f"{name}.{key}": field.annotation for key in field.annotation.model_fields})
+        else:
+            keys[name] = Settings
+    return keys
+
+
+def _check(raw: dict[str, Any], origins: Mapping[str, str]) -> Settings:
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(error, origins) from None
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> ConfigurationError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    origin = next((where for name, where in origins.items() if name == key or name.startswith(f"{key}.")), FILE_NAME)
+    if first["type"] == "extra_forbidden":
+        return ConfigurationError("errors.config_key_unknown", key=key, origin=origin, hint=_nearest_key(key))
+    problem = first["msg"].removeprefix("Value error, ")
+    return ConfigurationError("errors.config_value_wrong", key=key, origin=origin, problem=problem)
+
+
+def _nearest_key(key: str) -> str:
+    candidates = [*known_keys(), *Settings.model_fields]
+    last = key.rsplit(".", 1)[-1]
+    near = difflib.get_close_matches(key, candidates, 1, 0.6) or [
+        name for name in candidates if name.rsplit(".", 1)[-1] == last
+    ]
+    return near[0] if near else ""
+
+
+def _nearest_variable(name: str) -> str:
+    candidates = [PREFIX + key.upper().replace(".", "__") for key in known_keys()] + list(OWN_VARIABLES)
+    near = difflib.get_close_matches(name, candidates, 1, 0.5)
+    return near[0] if near else ""

@@ -1,0 +1,160 @@
+"""The seams: what an adapter, a generator, a recognizer, a skill and a store are to the rest.
+
+Each is a structural type. A class that has the methods is one; nothing has to be inherited. Whatever holds
+resources is an async context manager: `__aenter__` acquires, `__aexit__` releases, nothing happens before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from bot.types import (
+    Address,
+    Conversation,
+    GenerationEvent,
+    Message,
+    Prompt,
+    ReplyEvent,
+    Sampling,
+    Turn,
+    TurnDraft,
+    Understanding,
+)
+
+if TYPE_CHECKING:
+    from bot.skills.context import SkillContext
+
+Reply = AsyncGenerator[ReplyEvent, None]
+"""Any number of TextDelta, ReasoningDelta, Media, Choices, Status; then exactly one Finished or Failed."""
+
+
+class Generator(Protocol):
+    """A language model that is ready to answer.
+
+    `stream` may be called many times at once; closing the stream (`aclose`, or cancelling the task that reads it)
+    stops the generation within one token and frees what it held. Text arrives in whole characters, without special
+    tokens and without the stop string. The last event is a GenerationEnd.
+
+    Raises, before or between events: `PromptTooLong` where the prompt does not fit `context_length`,
+    `GeneratorUnavailable` where it cannot be reached or died, `GenerationFailed` for what it reports itself.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The name in the table of generators: `llamacpp`, `transformers`, `openai`, `echo`."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, as people know it."""
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that prompt and reply may have together."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[GenerationEvent, None]: ...
+
+    async def count(self, prompt: Prompt) -> int:
+        """Tokens of the prompt as the model sees it, chat template included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that a skill answers, such as `/persona tutor`. What it does stands in the texts as `commands.NAME`."""
+
+    name: str
+    argument: str = ""
+    """What may follow, as shown by /help: `[NAME]`."""
+    immediate: bool = False
+    """Whether it is answered at once, beside a reply that is running."""
+
+    @property
+    def summary(self) -> str:
+        """The key of the text that tells what it does."""
+        return f"commands.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueState:
+    """What a recognizer may know besides the message itself."""
+
+    conversation: Conversation
+    commands: Mapping[str, Command] = field(default_factory=dict)
+
+
+class Recognizer(Protocol):
+    """Tells what a message asks for. Returns None where it has nothing to say; the next one is then asked."""
+
+    async def recognize(self, message: Message, state: DialogueState) -> Understanding | None: ...
+
+
+@runtime_checkable
+class Skill(Protocol):
+    """An ability. It answers the commands and intents that it names."""
+
+    @property
+    def commands(self) -> Sequence[Command]: ...
+
+    def respond(self, context: SkillContext) -> Reply: ...
+
+
+class Store(Protocol):
+    """Conversations, turns and settings. Values in, values out; every method is one transaction.
+
+    Raises `StorageError` and its kin, whose texts a person can act on.
+    """
+
+    async def create_conversation(
+        self, address: Address, *, at: datetime, name: str = "", persona: str = "", model: str = ""
+    ) -> Conversation: ...
+
+    async def conversation(self, conversation_id: int) -> Conversation | None: ...
+
+    async def find_conversation(self, address: Address, name: str) -> Conversation | None:
+        """The newest conversation of that name at the address."""
+
+    async def conversations(self, address: Address, *, limit: int = 50) -> list[Conversation]:
+        """The address's conversations, last used first."""
+
+    async def rename_conversation(self, conversation_id: int, name: str) -> None: ...
+
+    async def set_persona(self, conversation_id: int, persona: str) -> None: ...
+
+    async def set_model(self, conversation_id: int, model: str) -> None: ...
+
+    async def set_window_start(self, conversation_id: int, turn_id: int | None) -> None: ...
+
+    async def set_head(self, conversation_id: int, turn_id: int | None) -> None:
+        """Move the conversation to another of its turns, or before the first (None). Nothing is deleted."""
+
+    async def append_turn(self, draft: TurnDraft) -> Turn:
+        """Store a turn after the head that the conversation has at this moment, and make it the head."""
+
+    async def turn(self, turn_id: int) -> Turn | None: ...
+
+    async def path(self, conversation_id: int, *, since: int | None = None) -> list[Turn]:
+        """The turns from the first (or from turn `since`, if it is on the path) to the head, oldest first."""
+
+    async def count_turns(self, conversation_id: int) -> int:
+        """The number of turns on the path."""
+
+    async def setting(self, scope: str, key: str) -> str | None: ...
+
+    async def set_setting(self, scope: str, key: str, value: str | None) -> None:
+        """Store the setting; None removes it."""
+
+
+class Partner(Protocol):
+    """Whom an adapter talks to."""
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        """Every command there is, by name."""
+
+    def respond(self, message: Message) -> Reply:
+        """The reply to a message. Closing it stops it; what was said until then is remembered."""
+
+    async def stop(self, address: Address) -> bool:
+        """Stop the reply that is running there; False where there is none."""
