@@ -1,0 +1,1 @@
+"""What a prompt holds of what was said before."""

@@ -1,0 +1,1 @@
+"""Abilities: one small file each."""

@@ -1,0 +1,107 @@
+"""Talk: the fallback skill, which lets the model answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from bot.errors import GenerationFailed
+from bot.generation.reasoning import Piece, ReasoningSplitter
+from bot.memory.window import Window, build_window
+from bot.protocols import Command, Generator, Reply
+from bot.skills.context import SkillContext
+from bot.types import (
+    EndReason,
+    Finished,
+    GeneratedText,
+    GenerationEnd,
+    GenerationEvent,
+    ReasoningDelta,
+    Status,
+    TextDelta,
+    TurnState,
+    Usage,
+)
+
+
+class ChatSkill:
+    """Builds the window, streams the model's answer, keeps reasoning apart."""
+
+    commands: Sequence[Command] = ()
+
+    async def respond(self, context: SkillContext) -> Reply:
+        """The model's answer to what the conversation ends with.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+            GenerationError: it cannot answer, or not to the end.
+        """
+        name = context.conversation.model
+        if not context.models.is_loaded(name):
+            yield Status(context.texts.get("generation.loading", model=name or context.models.default))
+        generator = await context.models.load(name)
+        window = await _open_window(context, generator)
+        if window.left_out:
+            yield Status(context.texts.get("chat.left_out", count=window.left_out))
+        sampling = replace(context.settings.sampling, max_tokens=window.reply_tokens)
+        end, empty = GenerationEnd(EndReason.STOP, Usage()), True
+        async with aclosing(_split(generator.stream(window.prompt, sampling))) as events:
+            async for event in events:
+                if isinstance(event, GenerationEnd):
+                    end = event
+                elif not event.reasoning:
+                    empty = False
+                    yield TextDelta(event.text)
+                elif context.settings.show_reasoning:
+                    yield ReasoningDelta(event.text)
+        if empty:
+            raise GenerationFailed("chat.empty")
+        yield Finished(
+            state=TurnState.LENGTH if end.reason is EndReason.LENGTH else TurnState.COMPLETE,
+            generator=generator.kind,
+            model=generator.model,
+            usage=end.usage,
+            evidence=_evidence(context, window),
+        )
+
+
+async def _open_window(context: SkillContext, generator: Generator) -> Window:
+    conversation = context.conversation
+    turns = await context.store.path(conversation.id, since=conversation.window_start_id)
+    window = await build_window(
+        turns,
+        standing_prompt=context.personas.prompt(
+            conversation.persona or context.settings.persona, context.texts.language
+        ),
+        generator=generator,
+        max_reply_tokens=context.settings.sampling.max_tokens,
+        cache_key=str(conversation.id),
+    )
+    if window.left_out:
+        await context.store.set_window_start(conversation.id, window.start_id)
+    return window
+
+
+async def _split(stream: AsyncGenerator[GenerationEvent, None]) -> AsyncGenerator[Piece | GenerationEnd, None]:
+    """The stream with reasoning told apart; leading white space of the answer is dropped."""
+    splitter = ReasoningSplitter()
+    async with aclosing(stream) as events:
+        async for event in events:
+            if isinstance(event, GeneratedText) and event.reasoning:
+                yield Piece(event.text, reasoning=True)
+            elif isinstance(event, GeneratedText):
+                for piece in splitter.feed(event.text):
+                    yield piece
+            else:
+                for piece in splitter.flush():
+                    yield piece
+                yield event
+
+
+def _evidence(context: SkillContext, window: Window) -> dict[str, object]:
+    return {
+        "persona": context.conversation.persona or context.settings.persona,
+        "window": {"tokens": window.tokens, "start": window.start_id, "left_out": window.left_out},
+        "sampling": {"temperature": context.settings.sampling.temperature, "seed": context.settings.sampling.seed},
+    }

@@ -1,0 +1,72 @@
+"""What a skill is given to answer one message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from bot.clock import Clock
+from bot.protocols import Command, Generator, Reply, Store
+from bot.skills.personas import Personas
+from bot.texts import Texts
+from bot.types import Conversation, Message, Sampling, Turn, Understanding
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The way to generators, by the model's name; an empty name is the configured one."""
+
+    load: Callable[[str], Awaitable[Generator]]
+    """Gives the generator, loading the model if it is not in memory. Raises ModelError."""
+    is_loaded: Callable[[str], bool]
+    names: Callable[[], list[str]]
+    """Models that can be chosen without downloading anything."""
+    check: Callable[[str], str]
+    """The model's proper name; raises ModelError when it cannot be used."""
+    default: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """How it talks, as configured."""
+
+    sampling: Sampling
+    persona: str
+    show_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SkillContext:
+    """One message, what was understood of it, and everything a skill may use."""
+
+    message: Message
+    conversation: Conversation
+    understanding: Understanding
+    texts: Texts
+    clock: Clock
+    store: Store
+    models: Models
+    personas: Personas
+    settings: ChatSettings
+    commands: Mapping[str, Command]
+    answer: Callable[[], Reply]
+    """Lets the model answer what the conversation ends with, and stores the answer."""
+    stop: Callable[[], bool]
+    """Stops the reply that is running in the conversation; False where there is none."""
+
+    @property
+    def argument(self) -> str:
+        """What followed the command."""
+        return str(self.understanding.slots.get("argument", ""))
+
+    async def remember_current(self, conversation_id: int) -> None:
+        """Make it the conversation that the address goes on with."""
+        await self.store.set_setting(self.message.address.key, CURRENT_CONVERSATION, str(conversation_id))
+
+
+CURRENT_CONVERSATION = "current_conversation"
+
+
+def last_question(turns: list[Turn]) -> Turn | None:
+    """The newest turn that a person said."""
+    return next((turn for turn in reversed(turns) if turn.role == "user"), None)

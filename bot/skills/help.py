@@ -1,0 +1,27 @@
+"""`/help`: what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.protocols import Command, Reply
+from bot.skills.context import SkillContext
+from bot.types import Act, Finished, TextDelta
+
+
+class HelpSkill:
+    """Lists every command that the installed skills answer."""
+
+    commands: Sequence[Command] = (Command("help", immediate=True),)
+
+    async def respond(self, context: SkillContext) -> Reply:
+        """One line a command."""
+        texts = context.texts
+        lines = [f"- `{usage(command)}` — {texts.get(command.summary)}" for command in context.commands.values()]
+        yield TextDelta(texts.get("commands.help_intro") + "\n\n" + "\n".join(lines))
+        yield Finished(act=Act("help"))
+
+
+def usage(command: Command) -> str:
+    """The command as it is typed: `/persona [NAME]`."""
+    return f"/{command.name} {command.argument}".rstrip()

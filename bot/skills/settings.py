@@ -1,0 +1,57 @@
+"""`/model` and `/persona`: who answers in this conversation, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.errors import ParleyError
+from bot.protocols import Command, Reply
+from bot.skills.context import SkillContext
+from bot.types import Act, Finished, TextDelta
+
+
+class SettingsSkill:
+    """Shows a setting of the conversation, or changes it; the history stays as it is."""
+
+    commands: Sequence[Command] = (Command("model", "[NAME]"), Command("persona", "[NAME]"))
+
+    def respond(self, context: SkillContext) -> Reply:
+        """The reply of the command that was given."""
+        kind = context.understanding.name.rpartition(".")[2]
+        if not context.argument:
+            return _show(context, kind)
+        return _set_model(context) if kind == "model" else _set_persona(context)
+
+
+async def _show(context: SkillContext, kind: str) -> Reply:
+    if kind == "model":
+        current, names = context.conversation.model or context.models.default, context.models.names()
+    else:
+        current, names = context.conversation.persona or context.settings.persona, context.personas.names()
+    others = ", ".join(f"`{name}`" for name in names if name != current) or "–"
+    yield TextDelta(context.texts.get(f"commands.{kind}_shown", name=current, others=others))
+    yield Finished(act=Act(f"{kind}.show", {"name": current}))
+
+
+async def _set_model(context: SkillContext) -> Reply:
+    try:
+        name = context.models.check(context.argument)
+    except ParleyError as error:
+        yield TextDelta(error.told(context.texts))
+        yield Finished(act=Act("reject", {"reason": "unknown_model"}))
+        return
+    await context.store.set_model(context.conversation.id, name)
+    yield TextDelta(context.texts.get("commands.model_set", name=name))
+    yield Finished(act=Act("model.set", {"name": name}))
+
+
+async def _set_persona(context: SkillContext) -> Reply:
+    try:
+        context.personas.prompt(context.argument, context.texts.language)
+    except ParleyError as error:
+        yield TextDelta(error.told(context.texts))
+        yield Finished(act=Act("reject", {"reason": "unknown_persona"}))
+        return
+    await context.store.set_persona(context.conversation.id, context.argument)
+    yield TextDelta(context.texts.get("commands.persona_set", name=context.argument))
+    yield Finished(act=Act("persona.set", {"name": context.argument}))

@@ -1,0 +1,29 @@
+"""Recognizes commands: `/name argument`, also as `/name@bot argument`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from bot.protocols import DialogueState
+from bot.types import Message, Understanding
+
+COMMAND_PREFIX = "command."
+UNKNOWN_COMMAND = "command_unknown"
+
+_COMMAND = re.compile(r"/([A-Za-z_]\w{0,31})(?:@\w+)?(?:\s+(.*))?", re.DOTALL)
+
+
+class CommandRecognizer:
+    """Takes a text whose first word is a slash and a name; paths such as `/etc/hosts` are left alone."""
+
+    async def recognize(self, message: Message, state: DialogueState) -> Understanding | None:
+        """`command.NAME` with the slot `argument`; an unknown name gives `command_unknown` with the nearest names."""
+        match = _COMMAND.fullmatch(message.text.strip())
+        if match is None:
+            return None
+        name, argument = match[1].lower(), (match[2] or "").strip()
+        if name in state.commands:
+            return Understanding(COMMAND_PREFIX + name, 1.0, {"argument": argument})
+        near = difflib.get_close_matches(name, state.commands, 3, 0.5)
+        return Understanding(UNKNOWN_COMMAND, 1.0, {"name": name, "near": tuple(near)})
