@@ -1,0 +1,1 @@
+"""Thin translations between the engine and where people talk."""

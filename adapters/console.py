@@ -1,0 +1,212 @@
+"""The terminal: a person types, replies stream as rendered Markdown. For pipes and scripts see `plain`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import ANSI
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output.color_depth import ColorDepth
+from rich.console import Console
+
+from adapters.terminal_markdown import MarkdownStream, dim
+from bot.protocols import Command, Partner
+from bot.texts import Texts
+from bot.types import Address, Failed, Finished, Message, Person, ReasoningDelta, Status, TextDelta, TurnState
+
+QUIT = Command("quit")
+PROMPT = "❯ "
+
+
+class ConsoleAdapter:
+    """A conversation in a terminal.
+
+    Enter sends, Alt-Enter begins a new line, pasted line breaks stay. Ctrl-C stops the reply that is running, and
+    twice in a row leaves; Ctrl-D leaves.
+    """
+
+    name = "console"
+    commands = (QUIT,)
+
+    def __init__(
+        self,
+        *,
+        partner: Partner,
+        texts: Texts,
+        address: Address,
+        person: Person,
+        now: Callable[[], datetime],
+        history_file: Path,
+        console: Console | None = None,
+    ) -> None:
+        self._partner = partner
+        self._texts = texts
+        self._address = address
+        self._person = person
+        self._now = now
+        self._console = console or Console(highlight=False)
+        self._session = self._make_session(history_file)
+        self._leaving = False  # Ctrl-C was pressed once, and nothing since
+
+    async def run(self) -> None:
+        """Talk until the person leaves."""
+        while (text := await self._read()) is not None:
+            if not text.strip():
+                continue
+            if text.strip().lower() in ("/quit", "/exit"):
+                return
+            await self.say(text)
+
+    def remark(self, text: str) -> None:
+        """Show a line beside the conversation."""
+        self._console.print(dim(text))
+
+    async def _read(self) -> str | None:
+        """What the person types next; None when they leave."""
+        while True:
+            try:
+                text: str = await self._session.prompt_async(self._prompt())
+            except KeyboardInterrupt:
+                if self._leaving:
+                    return None
+                self._leaving = True
+                self.remark(self._texts.get("console.press_again"))
+            except EOFError:
+                return None
+            else:
+                self._leaving = False
+                return text
+
+    async def say(self, text: str) -> None:
+        """Send a message and show the reply to its end."""
+        message = Message(self._address, self._person, text, self._now())
+        with quiet_keyboard(), self._interruptible():
+            async with aclosing(self._partner.respond(message)) as reply:
+                await self._show(reply)
+
+    async def _show(self, reply: Any) -> None:
+        stream, thinking = MarkdownStream(self._console), False
+        self._console.print()
+        async for event in reply:
+            if isinstance(event, TextDelta):
+                if thinking:
+                    self._console.print("\n")
+                    thinking = False
+                stream.feed(event.text)
+            elif isinstance(event, ReasoningDelta):
+                thinking = True
+                self._console.print(dim(event.text), end="")
+            elif isinstance(event, Status):
+                self.remark(event.text)
+            elif isinstance(event, Finished | Failed):
+                stream.finish()
+                self._show_end(event)
+        self._console.print()
+
+    def _show_end(self, end: Finished | Failed) -> None:
+        if isinstance(end, Failed):
+            self._console.print(end.text, style="red", markup=False)
+        elif end.state is not TurnState.COMPLETE:
+            self.remark(f"({self._texts.get(f'chat.{end.state.value}')})")
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """While a reply is running, Ctrl-C stops it; a second one leaves."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        stops: set[asyncio.Task[bool]] = set()
+
+        def interrupt(*_: object) -> None:
+            if self._leaving and main is not None:
+                main.cancel()
+                return
+            self._leaving = True
+            stops.add(loop.create_task(self._partner.stop(self._address)))
+
+        self._leaving = False
+        before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupt))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _prompt(self) -> ANSI | str:
+        return PROMPT if self._console.no_color else ANSI(f"\x1b[1;36m{PROMPT}\x1b[0m")
+
+    def _make_session(self, history_file: Path) -> PromptSession[str]:
+        history_file.touch(mode=0o600, exist_ok=True)
+        return PromptSession(
+            history=FileHistory(str(history_file)),
+            completer=CommandCompleter(self._partner, self._texts),
+            complete_while_typing=True,
+            multiline=True,
+            key_bindings=_keys(),
+            prompt_continuation=lambda width, line, wrapped: " " * width,
+            color_depth=ColorDepth.DEPTH_1_BIT if self._console.no_color else None,
+            enable_history_search=False,
+        )
+
+
+class CommandCompleter(Completer):
+    """Completes a command's name at the start of the input, and tells what it does."""
+
+    def __init__(self, partner: Partner, texts: Texts) -> None:
+        self._partner = partner
+        self._texts = texts
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+        """Commands that begin with what was typed."""
+        typed = document.text_before_cursor
+        if not typed.startswith("/") or " " in typed or "\n" in typed:
+            return
+        for command in self._partner.commands.values():
+            if command.name.startswith(typed[1:].lower()):
+                meta = self._texts.get(command.summary)
+                yield Completion(f"/{command.name}", -len(typed), display_meta=meta)
+
+
+def _keys() -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def send(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state and buffer.complete_state.current_completion:
+            buffer.complete_state = None
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    return keys
+
+
+@contextlib.contextmanager
+def quiet_keyboard() -> Iterator[None]:
+    """What is typed while a reply streams is not shown in the midst of it, but kept for the next prompt."""
+    try:
+        import termios
+    except ImportError:  # Windows, where the console shows nothing unless it is read
+        yield
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    silent = [*before[:3], before[3] & ~(termios.ECHO | termios.ICANON), *before[4:]]
+    termios.tcsetattr(descriptor, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSANOW, before)

@@ -1,0 +1,221 @@
+"""The composition root: puts store, models, skills and engine together; the one importer of `storage`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol, cast
+from zoneinfo import ZoneInfo
+
+from bot import plugins
+from bot.clock import Clock
+from bot.config import Configuration, parse_size
+from bot.engine import Engine
+from bot.errors import ParleyError
+from bot.generation.catalog import installed_names
+from bot.generation.model import GeneratorSettings, ResolvedModel
+from bot.generation.pool import GeneratorPool
+from bot.generation.resolve import choose_generator, resolve
+from bot.protocols import Command, Generator, Recognizer, Skill, Store
+from bot.skills.context import ChatSettings, Models
+from bot.skills.personas import Personas
+from bot.texts import Texts, system_language
+from bot.types import Sampling
+
+logger = logging.getLogger(__name__)
+
+
+class GeneratorClass(Protocol):
+    """What an entry point of `parley.generators` is."""
+
+    def __call__(self, model: ResolvedModel, settings: GeneratorSettings) -> AbstractAsyncContextManager[Generator]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that runs, ready to be talked to."""
+
+    engine: Engine
+    store: Store
+    models: Models
+    clock: Clock
+    texts: Texts
+
+
+def language_of(configuration: Configuration) -> str:
+    """The configured language, else the system's."""
+    return configuration.settings.language or system_language()
+
+
+@asynccontextmanager
+async def open_app(
+    configuration: Configuration,
+    *,
+    # the parts of a run that are not configuration
+    clock: Clock | None = None,
+    channel_commands: Iterable[Command] = (),
+    # the model
+    warm: bool = True,
+    context_limit: int | None = None,
+) -> AsyncIterator[App]:
+    """Open everything, and close it in reverse order.
+
+    Args:
+        configuration: as loaded.
+        clock: the time to go by; by default the system's, in the configured zone.
+        channel_commands: commands that the channel answers itself; `/help` lists them.
+        warm: whether to load the configured model at once, beside everything else.
+        context_limit: tokens of the model's context that this run needs at most.
+
+    Raises:
+        StorageError: the database cannot be used.
+        PluginError: something that the configuration names is not there.
+    """
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(GeneratorPool(generator_opener(configuration, context_limit)))
+        if warm:
+            stack.push_async_callback(_start_loading(pool, configuration.settings.model.name))
+        await asyncio.sleep(0)  # the model begins to load before the slow imports below
+        from storage import open_store
+
+        store = await stack.enter_async_context(open_store(configuration.database_url))
+        clock = clock or clock_of(configuration)
+        models = _models(configuration, pool)
+        language = language_of(configuration)
+        engine = Engine(
+            store=store,
+            models=models,
+            personas=Personas(configuration.home / "prompts" / "personas"),
+            skills={name: cast(Skill, _make("skills", name)) for name in configuration.settings.plugins.skills},
+            recognizers=[
+                cast(Recognizer, _make("recognizers", name)) for name in configuration.settings.plugins.recognizers
+            ],
+            settings=_chat_settings(configuration),
+            clock=clock,
+            language=language,
+            max_pending=configuration.settings.chat.max_pending,
+            channel_commands=tuple(channel_commands),
+        )
+        yield App(engine, store, models, clock, Texts(language))
+
+
+def clock_of(configuration: Configuration) -> Clock:
+    """The system's clock in the configured zone."""
+    name = configuration.settings.timezone
+    return Clock(ZoneInfo(name)) if name else Clock()
+
+
+def generator_opener(
+    configuration: Configuration, context_limit: int | None = None
+) -> Callable[[str], AbstractAsyncContextManager[Generator]]:
+    """Makes the generator of a model that is named as in the configuration."""
+
+    @asynccontextmanager
+    async def open_generator(name: str) -> AsyncIterator[Generator]:
+        model = resolve_model(configuration, name)
+        kind = choose_generator(model, _wanted_generator(configuration, name)).kind
+        generator_class = cast(GeneratorClass, plugins.load("generators", kind))
+        async with generator_class(model, generator_settings(configuration, context_limit)) as generator:
+            yield generator
+
+    return open_generator
+
+
+def resolve_model(configuration: Configuration, name: str) -> ResolvedModel:
+    """The model of that name.
+
+    Raises:
+        ModelError: there is none, or it is not installed.
+    """
+    section = configuration.settings.model
+    is_configured = name == section.name
+    return resolve(
+        name,
+        models_folder=configuration.models_folder,
+        generator=_wanted_generator(configuration, name),
+        base_url=section.base_url if is_configured and _uses_server(configuration) else "",
+    )
+
+
+def _wanted_generator(configuration: Configuration, name: str) -> str:
+    """The configured generator belongs to the configured model; another model chooses for itself."""
+    section = configuration.settings.model
+    return section.generator if name == section.name else "auto"
+
+
+def _uses_server(configuration: Configuration) -> bool:
+    """A base URL that only another program's variable names sends nobody's words anywhere unasked."""
+    section = configuration.settings.model
+    return section.generator == "openai" or (
+        section.generator == "auto" and configuration.origins.get("model.base_url") != "OPENAI_BASE_URL"
+    )
+
+
+def generator_settings(configuration: Configuration, context_limit: int | None = None) -> GeneratorSettings:
+    """How the configured machine runs a model."""
+    section = configuration.settings.model
+    return GeneratorSettings(
+        context_length=section.context_length or context_limit,
+        slots=section.slots or 1,
+        prompt_cache_mib=section.prompt_cache_mib,
+        memory_limit_bytes=parse_size(section.memory_limit),
+        threads=section.threads,
+        device=section.device,
+        dtype=section.dtype,
+        gpu_layers=section.gpu_layers,
+        api_key=section.api_key.get_secret_value(),
+        timeout_seconds=section.timeout_seconds,
+        echo_delay_seconds=section.echo_delay_seconds,
+        options=section.options,
+    )
+
+
+def _chat_settings(configuration: Configuration) -> ChatSettings:
+    settings = configuration.settings
+    return ChatSettings(
+        sampling=Sampling(**settings.sampling.model_dump()),
+        persona=settings.chat.persona,
+        show_reasoning=settings.model.show_reasoning,
+    )
+
+
+def _models(configuration: Configuration, pool: GeneratorPool) -> Models:
+    default = configuration.settings.model.name
+
+    async def load(name: str) -> Generator:
+        return await pool.load(name or default)
+
+    def check(name: str) -> str:
+        return resolve_model(configuration, name).name
+
+    return Models(
+        load=load,
+        is_loaded=lambda name: pool.is_loaded(name or default),
+        names=lambda: sorted({default, *installed_names(configuration.models_folder)}),
+        check=check,
+        default=default,
+    )
+
+
+def _make(group: str, name: str) -> object:
+    return cast(Callable[[], object], plugins.load(group, name))()
+
+
+def _start_loading(pool: GeneratorPool, name: str) -> Callable[[], Awaitable[None]]:
+    """Load the model beside everything else; whoever needs it waits for the same loading, and is told what failed."""
+
+    async def load() -> None:
+        try:
+            await pool.load(name)
+        except ParleyError as error:
+            logger.info("the model is not loaded ahead: %s", error)
+
+    task = asyncio.create_task(load())
+
+    async def end() -> None:
+        await asyncio.wait([task])
+
+    return end

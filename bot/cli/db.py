@@ -1,0 +1,74 @@
+"""`parley db`: bring the database up to date, back it up, restore it, say where it is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bot.texts import Texts, system_language
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    told = Texts(system_language()).get
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("upgrade", help=told("storage.help_upgrade"), description=told("storage.help_upgrade"))
+    backup = actions.add_parser("backup", help=told("storage.help_backup"), description=told("storage.help_backup"))
+    backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help=told("storage.help_backup_file"))
+    restore = actions.add_parser("restore", help=told("storage.help_restore"), description=told("storage.help_restore"))
+    restore.add_argument("file", type=Path, metavar="FILE", help=told("storage.help_restore_file"))
+    actions.add_parser("path", help=told("storage.help_path"), description=told("storage.help_path"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what is asked; the exit status.
+
+    Raises:
+        StorageError: it cannot be done.
+    """
+    actions = {"upgrade": _upgrade, "backup": _backup, "restore": _restore, "path": _path}
+    actions[arguments.action](arguments)
+    return 0
+
+
+def _upgrade(arguments: argparse.Namespace) -> None:
+    from storage.engine import make_engine
+    from storage.location import locate
+    from storage.migrations import HEAD
+    from storage.opening import prepare
+
+    location = locate(arguments.configuration.database_url)
+    engine = make_engine(location)
+    try:
+        found = prepare(engine, location)
+    finally:
+        engine.dispose()
+    key = "storage.created" if found is None else "storage.up_to_date" if found == HEAD else "storage.upgraded"
+    print(arguments.texts.get(key, place=location, found=found, revision=HEAD))
+
+
+def _backup(arguments: argparse.Namespace) -> None:
+    from storage.backup import beside, copy
+    from storage.location import file_of
+
+    file = file_of(arguments.configuration.database_url)
+    target = arguments.file.absolute() if arguments.file else beside(file, "backup-")
+    copy(file, target)
+    print(arguments.texts.get("storage.backed_up", path=target))
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    from storage.backup import restore
+    from storage.location import file_of
+
+    file = file_of(arguments.configuration.database_url)
+    kept = restore(arguments.file.absolute(), file)
+    print(arguments.texts.get("storage.restored", place=file))
+    if kept:
+        print(arguments.texts.get("storage.kept", path=kept))
+
+
+def _path(arguments: argparse.Namespace) -> None:
+    from storage.location import locate
+
+    print(locate(arguments.configuration.database_url))
