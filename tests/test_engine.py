@@ -96,7 +96,7 @@ async def dialogue_at(
             raise ModelError("errors.plugin_unknown", group="models", name=name, hint="echo")
         return name
 
-    async with open_store(f"sqlite+aiosqlite:///{path}") as store:
+    async with open_store(f"sqlite:///{path}") as store:
         engine = Engine(
             store=store,
             models=Models(load, lambda name: bool(loads), lambda: ["echo", "other"], check, "echo"),
@@ -323,9 +323,7 @@ async def test_a_model_that_cannot_be_loaded_is_told_in_words(dialogue: Dialogue
     assert text_of(await dialogue.say("/retry")) == "question"
 
 
-async def test_an_unexpected_failure_is_logged_and_told(
-    dialogue: Dialogue, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_unexpected_failure_is_logged_and_told(dialogue: Dialogue, caplog: pytest.LogCaptureFixture) -> None:
     dialogue.generator.enqueue("So far ", ZeroDivisionError("secret detail"))
     end = end_of(await dialogue.say("question"))
     assert isinstance(end, Failed)

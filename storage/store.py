@@ -1,0 +1,210 @@
+"""Conversations, turns and settings in a database: the `Store` of `bot.protocols`. Values in, values out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CTE, ColumnElement, Connection, bindparam, delete, func, insert, literal, select, update
+
+from bot.errors import StorageError
+from bot.types import Address, Conversation, Turn, TurnDraft
+from storage.engine import Database
+from storage.rows import conversation_of, row_of, turn_of
+from storage.tables import conversations, settings, turns
+
+NO_TURN = 0
+
+
+def _links() -> CTE:
+    """The ids from the head of `:conversation` back to turn `:since`, or to the first where that is not on the way."""
+    head = (
+        select(turns.c.id, turns.c.parent_id, literal(0).label("distance"))
+        .join(conversations, conversations.c.head_id == turns.c.id)
+        .where(conversations.c.id == bindparam("conversation"))
+        .cte("links", recursive=True)
+    )
+    return head.union_all(
+        select(turns.c.id, turns.c.parent_id, head.c.distance + 1)
+        .join(head, head.c.parent_id == turns.c.id)
+        .where(head.c.id != bindparam("since"))
+    )
+
+
+_LINKS = _links()
+_PATH = select(turns).join(_LINKS, _LINKS.c.id == turns.c.id).order_by(_LINKS.c.distance.desc())
+_PATH_LENGTH = select(func.count()).select_from(_LINKS)
+_HEAD = select(conversations.c.head_id).where(conversations.c.id == bindparam("conversation")).with_for_update()
+
+
+class SqlStore:
+    """The store over one open database. Its methods may be called at once, by any number of tasks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- conversations --------------------------------------------------------------------------------------
+
+    async def create_conversation(
+        self, address: Address, *, at: datetime, name: str = "", persona: str = "", model: str = ""
+    ) -> Conversation:
+        """Store a new conversation, without turns."""
+        values = {
+            "channel": address.channel,
+            "account": address.account,
+            "chat": address.chat,
+            "thread": address.thread,
+            "name": name,
+            "persona": persona,
+            "model": model,
+            "created_at": at,
+            "updated_at": at,
+        }
+
+        def create(connection: Connection) -> Conversation:
+            return conversation_of(connection.execute(insert(conversations).returning(conversations), values).one())
+
+        return await self._database.write(create)
+
+    async def conversation(self, conversation_id: int) -> Conversation | None:
+        """The conversation of that id."""
+        found = await self._find(conversations.c.id == conversation_id, limit=1)
+        return found[0] if found else None
+
+    async def find_conversation(self, address: Address, name: str) -> Conversation | None:
+        """The newest conversation of that name at the address."""
+        query = (
+            select(conversations)
+            .where(_is_at(address), conversations.c.name == name)
+            .order_by(conversations.c.id.desc())
+            .limit(1)
+        )
+
+        def find(connection: Connection) -> Conversation | None:
+            row = connection.execute(query).one_or_none()
+            return conversation_of(row) if row else None
+
+        return await self._database.read(find)
+
+    async def conversations(self, address: Address, *, limit: int = 50) -> list[Conversation]:
+        """The address's conversations, last used first."""
+        return await self._find(_is_at(address), limit=limit)
+
+    async def rename_conversation(self, conversation_id: int, name: str) -> None:
+        """Give the conversation another name.
+
+        Raises:
+            StorageError: there is no such conversation, here as in every method that changes one.
+        """
+        await self._change(conversation_id, name=name)
+
+    async def set_persona(self, conversation_id: int, persona: str) -> None:
+        """Choose the conversation's persona; empty is the configured one."""
+        await self._change(conversation_id, persona=persona)
+
+    async def set_model(self, conversation_id: int, model: str) -> None:
+        """Choose the conversation's model; empty is the configured one."""
+        await self._change(conversation_id, model=model)
+
+    async def set_window_start(self, conversation_id: int, turn_id: int | None) -> None:
+        """Remember the oldest turn that the prompt still holds; None is the first."""
+        await self._change(conversation_id, turn_id, window_start_id=turn_id)
+
+    async def set_head(self, conversation_id: int, turn_id: int | None) -> None:
+        """Move the conversation to another of its turns, or before the first (None). Nothing is deleted."""
+        await self._change(conversation_id, turn_id, head_id=turn_id)
+
+    # -- turns ----------------------------------------------------------------------------------------------
+
+    async def append_turn(self, draft: TurnDraft) -> Turn:
+        """Store a turn after the head that the conversation has at this moment, and make it the head.
+
+        When this returns, the turn survives a crash, also of the machine.
+        """
+
+        def append(connection: Connection) -> Turn:
+            head = connection.execute(_HEAD, {"conversation": draft.conversation_id}).one_or_none()
+            if head is None:
+                raise _no_conversation(draft.conversation_id)
+            row = connection.execute(insert(turns).returning(turns), row_of(draft, head.head_id)).one()
+            _update(connection, draft.conversation_id, head_id=row.id, updated_at=draft.at)
+            return turn_of(row)
+
+        return await self._database.write(append)
+
+    async def turn(self, turn_id: int) -> Turn | None:
+        """The turn of that id."""
+
+        def find(connection: Connection) -> Turn | None:
+            row = connection.execute(select(turns).where(turns.c.id == turn_id)).one_or_none()
+            return turn_of(row) if row else None
+
+        return await self._database.read(find)
+
+    async def path(self, conversation_id: int, *, since: int | None = None) -> list[Turn]:
+        """The turns from the first (or from turn `since`, if it is on the path) to the head, oldest first."""
+        values = {"conversation": conversation_id, "since": NO_TURN if since is None else since}
+        return await self._database.read(lambda connection: [turn_of(row) for row in connection.execute(_PATH, values)])
+
+    async def count_turns(self, conversation_id: int) -> int:
+        """The number of turns on the path."""
+        values = {"conversation": conversation_id, "since": NO_TURN}
+        return await self._database.read(lambda connection: connection.execute(_PATH_LENGTH, values).scalar_one())
+
+    # -- settings -------------------------------------------------------------------------------------------
+
+    async def setting(self, scope: str, key: str) -> str | None:
+        """The value of the setting; None where it is not set."""
+        query = select(settings.c.value).where(settings.c.scope == scope, settings.c.key == key)
+        return await self._database.read(lambda connection: connection.scalar(query))
+
+    async def set_setting(self, scope: str, key: str, value: str | None) -> None:
+        """Store the setting; None removes it."""
+
+        def store(connection: Connection) -> None:
+            connection.execute(delete(settings).where(settings.c.scope == scope, settings.c.key == key))
+            if value is not None:
+                connection.execute(insert(settings).values(scope=scope, key=key, value=value))
+
+        await self._database.write(store)
+
+    # -- shared ---------------------------------------------------------------------------------------------
+
+    async def _find(self, condition: ColumnElement[bool], *, limit: int) -> list[Conversation]:
+        last_used_first = (conversations.c.updated_at.desc(), conversations.c.id.desc())
+        query = select(conversations).where(condition).order_by(*last_used_first).limit(limit)
+        return await self._database.read(lambda connection: [conversation_of(row) for row in connection.execute(query)])
+
+    async def _change(self, conversation_id: int, turn_id: int | None = None, /, **values: object) -> None:
+        """Set columns of a conversation; `turn_id`, if any, must be one of its turns."""
+
+        def change(connection: Connection) -> None:
+            if turn_id is not None:
+                _check_turn(connection, conversation_id, turn_id)
+            _update(connection, conversation_id, **values)
+
+        await self._database.write(change)
+
+
+def _is_at(address: Address) -> ColumnElement[bool]:
+    return (
+        (conversations.c.channel == address.channel)
+        & (conversations.c.account == address.account)
+        & (conversations.c.chat == address.chat)
+        & (conversations.c.thread == address.thread)
+    )
+
+
+def _update(connection: Connection, conversation_id: int, **values: object) -> None:
+    changed = connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(**values))
+    if changed.rowcount == 0:
+        raise _no_conversation(conversation_id)
+
+
+def _check_turn(connection: Connection, conversation_id: int, turn_id: int) -> None:
+    owner = connection.scalar(select(turns.c.conversation_id).where(turns.c.id == turn_id))
+    if owner != conversation_id:
+        raise StorageError("storage.no_turn", turn=turn_id, conversation=conversation_id)
+
+
+def _no_conversation(conversation_id: int) -> StorageError:
+    return StorageError("storage.no_conversation", conversation=conversation_id)

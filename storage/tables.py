@@ -1,0 +1,130 @@
+"""The tables, as SQLAlchemy Core knows them; the same on every database, and without a word of how they are used.
+
+Migrations make them; a test proves that both agree.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Fixed names, so that a later migration can name what it changes."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC and given back in UTC, also where the database knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The instant in UTC.
+
+        Raises:
+            ValueError: the datetime is naive, so that it names no instant.
+        """
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError("a naive datetime names no instant")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The instant in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Text(TypeDecorator[str]):
+    """Any str. Half of a surrogate pair, which no encoding can hold, becomes U+FFFD."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The text, with what cannot be encoded replaced."""
+        if value is None or value.isascii():
+            return value
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+metadata = MetaData(naming_convention=NAMING)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("persona", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    # the tables refer to each other, so these two are added when both are there
+    Column("head_id", Integer, ForeignKey("turns.id", use_alter=True)),
+    Column("window_start_id", Integer, ForeignKey("turns.id", use_alter=True)),
+    Index(None, "channel", "account", "chat", "thread", "updated_at"),
+    # an id is never given twice, so that nothing kept elsewhere under the id of something deleted comes back
+    sqlite_autoincrement=True,
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", Integer, ForeignKey("conversations.id"), nullable=False),
+    Column("parent_id", Integer, ForeignKey("turns.id"), index=True),
+    Column("role", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", String, nullable=False),
+    # all three are null where nobody is the author
+    Column("author_id", Text),
+    Column("author_name", Text),
+    Column("author_language", Text),
+    Column("platform_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("generator", Text, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("queue_seconds", Float, nullable=False),
+    Column("first_seconds", Float, nullable=False),
+    Column("total_seconds", Float, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Index(None, "conversation_id", "platform_id"),
+    sqlite_autoincrement=True,
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

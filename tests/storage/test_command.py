@@ -1,0 +1,77 @@
+"""`parley db`, as somebody types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+from tests.storage.values import execute, fill, read_texts
+
+
+@pytest.fixture
+def database(home: Path) -> Path:
+    """Where the program keeps its database."""
+    return home / "parley.db"
+
+
+def test_path_says_where_the_database_is(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["db", "path"]) == 0
+    assert capsys.readouterr().out == f"{database}\n"
+    assert not database.exists()
+
+
+def test_path_hides_a_password(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PARLEY_STORAGE__URL", "postgresql://ann:secret@host/db")
+    assert main(["db", "path"]) == 0
+    assert "secret" not in capsys.readouterr().out
+
+
+def test_upgrade_makes_the_database_and_then_finds_it_up_to_date(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["db", "upgrade"]) == 0
+    assert database.is_file()
+    assert "made" in capsys.readouterr().out
+    assert main(["db", "upgrade"]) == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_a_backup_goes_beside_the_database_or_where_it_is_told(database: Path, tmp_path: Path) -> None:
+    fill(database, "a")
+    assert main(["db", "backup"]) == 0
+    assert main(["db", "backup", str(tmp_path / "mine.db")]) == 0
+    (beside,) = database.parent.glob("*.bak")
+    assert read_texts(beside) == read_texts(tmp_path / "mine.db") == ["a"]
+
+
+def test_restore_brings_a_backup_back_and_says_what_it_kept(
+    database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(database, "old")
+    assert main(["db", "backup", "mine.db"]) == 0
+    execute(database, "UPDATE turns SET text = 'new'")
+    capsys.readouterr()
+    assert main(["db", "restore", "mine.db"]) == 0
+    (kept,) = database.parent.glob("*.bak")
+    output = capsys.readouterr().out
+    assert str(database) in output
+    assert str(kept) in output
+    assert read_texts(database) == ["old"]
+    assert read_texts(kept) == ["new"]
+
+
+def test_a_failure_is_one_sentence_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["db", "backup"]) == 1
+    assert "There is no database" in capsys.readouterr().err
+
+
+def test_a_database_on_a_server_is_backed_up_by_its_own_tools(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARLEY_STORAGE__URL", "postgresql://ann:secret@host/db")
+    assert main(["db", "backup"]) == 1
+    told = capsys.readouterr().err
+    assert "pg_dump" in told
+    assert "secret" not in told
