@@ -6,7 +6,7 @@ import sys
 
 import xllamacpp
 
-PERSONA = "You are Parley, a helpful assistant. Answer truthfully, clearly and briefly, in the language of the question."
+PERSONA = "You are a helpful AI assistant named Parley. Use clear and simple language."
 
 
 def ask(model: str, question: str, *, threads: int, context_tokens: int) -> str:

@@ -24,7 +24,9 @@ async def talk(found: Configuration) -> list[tuple[float, Usage]]:
     samples = []
     async with open_app(found) as app:
         for number in range(1, TURNS + 1):
-            message = Message(ADDRESS, Person("bench"), f"Tell me one short fact about the number {number:03d}.", app.clock.now())
+            message = Message(
+                ADDRESS, Person("bench"), f"Tell me one short fact about the number {number:03d}.", app.clock.now()
+            )
             started, first = time.perf_counter(), 0.0
             async for event in app.engine.respond(message):
                 if isinstance(event, TextDelta) and not first:

@@ -47,7 +47,9 @@ async def bare(generator: Generator, app: App, conversation_id: int) -> Sample:
         turns, standing_prompt=standing, generator=generator, max_reply_tokens=TOKENS, cache_key="bare"
     )
     started, first, end = time.perf_counter(), 0.0, None
-    async for event in generator.stream(window.prompt, Sampling(temperature=0, repetition_penalty=1.1, max_tokens=TOKENS)):
+    async for event in generator.stream(
+        window.prompt, Sampling(temperature=0, repetition_penalty=1.1, max_tokens=TOKENS)
+    ):
         if isinstance(event, GeneratedText) and not first:
             first = time.perf_counter()
         if isinstance(event, GenerationEnd):

@@ -15,12 +15,12 @@ from bot.clock import Clock
 from bot.config import Configuration, parse_size
 from bot.engine import Engine
 from bot.errors import ParleyError
-from bot.generation.catalog import installed_names
+from bot.generation.catalog import ModelKind, load_catalogue
 from bot.generation.model import GeneratorSettings, ResolvedModel
 from bot.generation.pool import GeneratorPool
 from bot.generation.resolve import choose_generator, resolve
-from bot.protocols import Command, Generator, Recognizer, Skill, Store
-from bot.skills.context import ChatSettings, Models
+from bot.protocols import Command, Generator, Recognizer, Store
+from bot.skills.context import ChatSettings, Models, Skill
 from bot.skills.personas import Personas
 from bot.texts import Texts, system_language
 from bot.types import Sampling
@@ -194,10 +194,16 @@ def _models(configuration: Configuration, pool: GeneratorPool) -> Models:
     return Models(
         load=load,
         is_loaded=lambda name: pool.is_loaded(name or default),
-        names=lambda: sorted({default, *installed_names(configuration.models_folder)}),
+        names=lambda: sorted({default, *_installed(configuration)}),
         check=check,
         default=default,
     )
+
+
+def _installed(configuration: Configuration) -> list[str]:
+    folder = configuration.models_folder
+    entries = load_catalogue(folder).entries.values()
+    return [entry.name for entry in entries if entry.kind is ModelKind.CHAT and (folder / entry.file).exists()]
 
 
 def _make(group: str, name: str) -> object:

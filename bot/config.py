@@ -71,8 +71,9 @@ class ModelSection(_Section):
 class SamplingSection(_Section):
     """How tokens are chosen; what is absent is left to the model."""
 
-    temperature: float = Field(0.7, ge=0, le=5)
-    top_p: float | None = Field(None, gt=0, le=1)
+    temperature: float = Field(0.2, ge=0, le=5)
+    """Low, since small models wander."""
+    top_p: float | None = Field(0.9, gt=0, le=1)
     top_k: int | None = Field(None, ge=1)
     min_p: float | None = Field(None, ge=0, le=1)
     repetition_penalty: float | None = Field(1.1, gt=0)
@@ -151,7 +152,7 @@ class Configuration:
     @property
     def database_url(self) -> str:
         """The SQLAlchemy URL of the store."""
-        return self.settings.storage.url or f"sqlite+aiosqlite:///{(self.home / 'parley.db').as_posix()}"
+        return self.settings.storage.url or f"sqlite:///{(self.home / 'parley.db').as_posix()}"
 
     @property
     def models_folder(self) -> Path:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from bot.clock import Clock
 from bot.errors import ParleyError, PromptTooLong
 from bot.lanes import Lanes
-from bot.protocols import Command, DialogueState, Recognizer, Reply, Skill, Store
-from bot.skills.context import CURRENT_CONVERSATION, ChatSettings, Models, SkillContext
+from bot.protocols import Command, DialogueState, Recognizer, Reply, Store
+from bot.skills.context import CURRENT_CONVERSATION, ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
 from bot.texts import Texts
 from bot.types import (

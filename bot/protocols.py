@@ -1,4 +1,4 @@
-"""The seams: what an adapter, a generator, a recognizer, a skill and a store are to the rest.
+"""The seams: what an adapter, a generator, a recognizer and a store are to the rest; that of skills is `bot.skills.context`.
 
 Each is a structural type. A class that has the methods is one; nothing has to be inherited. Whatever holds
 resources is an async context manager: `__aenter__` acquires, `__aexit__` releases, nothing happens before.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol
 
 from bot.types import (
     Address,
@@ -23,9 +23,6 @@ from bot.types import (
     TurnDraft,
     Understanding,
 )
-
-if TYPE_CHECKING:
-    from bot.skills.context import SkillContext
 
 Reply = AsyncGenerator[ReplyEvent, None]
 """Any number of TextDelta, ReasoningDelta, Media, Choices, Status; then exactly one Finished or Failed."""
@@ -88,16 +85,6 @@ class Recognizer(Protocol):
     """Tells what a message asks for. Returns None where it has nothing to say; the next one is then asked."""
 
     async def recognize(self, message: Message, state: DialogueState) -> Understanding | None: ...
-
-
-@runtime_checkable
-class Skill(Protocol):
-    """An ability. It answers the commands and intents that it names."""
-
-    @property
-    def commands(self) -> Sequence[Command]: ...
-
-    def respond(self, context: SkillContext) -> Reply: ...
 
 
 class Store(Protocol):

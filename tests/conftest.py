@@ -18,7 +18,7 @@ DEFAULT_MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A data folder of the test's own; nothing of the machine's configuration shines through."""
     for name in list(os.environ):
-        if name.startswith(("PARLEY_", "OPENAI_")) and name != "PARLEY_TEST_MODEL":
+        if name.startswith(("PARLEY_", "OPENAI_")):
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("PARLEY_HOME", str(folder))
@@ -31,11 +31,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def default_model() -> Path:
     """The real default model's GGUF, as `make` installs it."""
-    named = os.environ.get("PARLEY_TEST_MODEL")
-    path = Path(named) if named else _INSTALLED / "models" / DEFAULT_MODEL
+    path = Path(_NAMED) if _NAMED else _INSTALLED / "models" / DEFAULT_MODEL
     if not path.is_file():
         pytest.fail(f"the default model is not at {path}: run `make model`, or set PARLEY_TEST_MODEL")
     return path
 
 
+_NAMED = os.environ.get("PARLEY_TEST_MODEL")
 _INSTALLED = home_folder()

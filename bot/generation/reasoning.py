@@ -41,7 +41,8 @@ class ReasoningSplitter:
         self._line = ""  # what is known of the answer's current line
         self._closing: str | None = None
         self._fenced = False
-        self._trim = True  # white space is dropped at the start, and after reasoning
+        self._fresh = True  # nothing was said yet
+        self._trim = False  # white space that follows reasoning is dropped
 
     def feed(self, text: str) -> list[Piece]:
         """The pieces that are certain now."""
@@ -78,16 +79,17 @@ class ReasoningSplitter:
     def _take_answer(self, final: bool) -> Piece | None:
         if self._trim:
             self._held = self._held.lstrip()
-            if not self._held:
-                return None
+        ahead = self._held.lstrip() if self._fresh else self._held.lstrip(" \t")
+        if not ahead and (self._fresh or self._trim) and not final:
+            return None
         if self._may_open():
-            if tag := _OPENING.match(self._held.lstrip(" \t")):
-                self._held = self._held.lstrip(" \t")[tag.end() :]
+            if tag := _OPENING.match(ahead):
+                self._held = ahead[tag.end() :]
                 self._closing = TAGS[tag[0]]
                 return Piece("")
-            if not final and _could_open(self._held.lstrip(" \t")):
+            if not final and _could_open(ahead):
                 return None
-        self._trim = False
+        self._trim = self._fresh = False
         newline = self._held.find("\n")
         return self._cut(len(self._held) if newline < 0 else newline + 1, reasoning=False)
 

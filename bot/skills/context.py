@@ -1,9 +1,10 @@
-"""What a skill is given to answer one message."""
+"""The seam of skills, and what a skill is given to answer one message."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.clock import Clock
 from bot.protocols import Command, Generator, Reply, Store
@@ -62,6 +63,17 @@ class SkillContext:
     async def remember_current(self, conversation_id: int) -> None:
         """Make it the conversation that the address goes on with."""
         await self.store.set_setting(self.message.address.key, CURRENT_CONVERSATION, str(conversation_id))
+
+
+class Skill(Protocol):
+    """An ability. It answers the commands and intents that it names."""
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        """The commands it answers."""
+
+    def respond(self, context: SkillContext) -> Reply:
+        """The reply to the message of `context`."""
 
 
 CURRENT_CONVERSATION = "current_conversation"

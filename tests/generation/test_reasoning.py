@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,11 @@ def test_reasoning_between_paragraphs_is_split_off() -> None:
     assert split(["First.\n<think>hm</think>\nSecond."]) == ("First.\nSecond.", "hm")
 
 
+def test_white_space_before_an_answer_is_kept_and_before_reasoning_dropped() -> None:
+    assert split(list("  \n indented")) == ("  \n indented", "")
+    assert split(list("\n <think>hm</think> shown")) == ("shown", "hm")
+
+
 def test_plain_text_is_passed_on_at_once() -> None:
     splitter = ReasoningSplitter()
     assert [piece.text for piece in splitter.feed("Hello")] == ["Hello"]
@@ -57,5 +64,5 @@ def test_plain_text_is_passed_on_at_once() -> None:
 def test_the_cuts_of_the_stream_do_not_matter(reasoning: str, answer: str, cuts: list[int]) -> None:
     text = f"<think>{reasoning}</think>{answer}"
     edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    pieces = [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [text[start:end] for start, end in pairwise(edges)]
     assert split(pieces) == split([text]) == (answer.lstrip(), reasoning)

@@ -51,7 +51,7 @@ async def test_the_oldest_turns_leave_in_one_large_step() -> None:
 
 
 async def test_a_question_that_can_never_fit_is_refused_with_figures() -> None:
-    with pytest.raises(PromptTooLong, match="302 tokens.*150 at once"):
+    with pytest.raises(PromptTooLong, match=r"302 tokens.*150 at once"):
         await window_of(turns_of("a", "b", "word " * 300), context=200)
 
 

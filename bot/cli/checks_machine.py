@@ -1,0 +1,132 @@
+"""Checks of the machine and of what is kept on it: processor, graphics, data folder, database."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from bot.cli.checks import Finding, Patient, Status
+from bot.generation.sizes import format_size
+
+LITTLE_DISK_BYTES = 1_000_000_000
+NO_DISK_BYTES = 50_000_000
+
+
+def check_processor(patient: Patient) -> Finding:
+    """Cores that may be used, and the threads that were configured or are chosen."""
+    from bot.generation.hardware import free_threads, usable_cores
+
+    usable, cores = usable_cores(), os.cpu_count() or 1
+    configured = patient.configuration.settings.model.threads
+    threads = configured or free_threads()
+    found = patient.tell("doctor.processor", usable=usable, cores=cores, threads=threads)
+    if configured is None:
+        return Finding(found, patient.tell("doctor.threads_chosen"))
+    origin = patient.configuration.origins.get("model.threads", "")
+    why = patient.tell("doctor.threads_configured", origin=origin)
+    if configured > usable:
+        return Finding(found, why, patient.tell("doctor.mend_processor"), Status.WARNING)
+    return Finding(found, why)
+
+
+def check_graphics(patient: Patient) -> Finding:
+    """Graphics processors; one that the default generator would leave idle is worth knowing of."""
+    from bot.generation.hardware import find_gpus
+
+    gpus = find_gpus()
+    if not gpus:
+        return Finding(patient.tell("doctor.no_gpu"))
+    listed = ", ".join(
+        f"{gpu.name} ({format_size(gpu.memory_free_bytes)} / {format_size(gpu.memory_total_bytes)})" for gpu in gpus
+    )
+    found = patient.tell("doctor.gpus", gpus=listed)
+    if patient.model is not None and patient.model.format == "gguf" and not _llamacpp_sees_gpu():
+        return Finding(found, patient.tell("doctor.gpu_idle"), patient.tell("doctor.mend_graphics"), Status.WARNING)
+    return Finding(found)
+
+
+def _llamacpp_sees_gpu() -> bool:
+    """Whether llama.cpp was built with a backend for the graphics processor."""
+    try:
+        import xllamacpp
+    except ImportError:
+        return False
+    return any("CPU" not in str(device["type"]) for device in xllamacpp.get_device_info())
+
+
+def check_folder(patient: Patient) -> Finding:
+    """Whether the data folder can be written, has room, and is closed to others."""
+    from bot.generation.hardware import disk_free_bytes
+
+    home = patient.configuration.home
+    free = disk_free_bytes(home)
+    found = patient.tell("doctor.folder", path=home, free=format_size(free))
+    why = patient.tell("doctor.folder_origin")
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        told = patient.tell("doctor.folder_not_writable", path=existing)
+        return Finding(f"{found} {told}", why, patient.tell("doctor.mend_folder"), Status.BROKEN)
+    if free < LITTLE_DISK_BYTES:
+        status = Status.BROKEN if free < NO_DISK_BYTES else Status.WARNING
+        return Finding(found, why, patient.tell("doctor.mend_disk"), status)
+    if existing == home and _is_open_to_others(home):
+        told = patient.tell("doctor.folder_open")
+        return Finding(f"{found} {told}", why, patient.tell("doctor.mend_folder_open", path=home), Status.WARNING)
+    return Finding(found, why)
+
+
+def _is_open_to_others(folder: Path) -> bool:
+    return os.name == "posix" and bool(folder.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def check_database(patient: Patient) -> Finding:
+    """Whether the database opens, is ours and of a known revision; nothing is made or migrated."""
+    from storage.location import locate
+
+    location = locate(patient.configuration.database_url)
+    if location.file is not None and not location.file.exists():
+        return Finding(patient.tell("doctor.database_later", place=location))
+    return _opened(patient, thorough=False)
+
+
+def check_integrity(patient: Patient) -> Finding:
+    """Whether the database is sound, all of it."""
+    from storage.location import locate
+
+    location = locate(patient.configuration.database_url)
+    if location.file is None or not location.file.exists():
+        return Finding(patient.tell("doctor.integrity_elsewhere"))
+    return _opened(patient, thorough=True)
+
+
+def _opened(patient: Patient, *, thorough: bool) -> Finding:
+    """Open the database and read its revision, or look at every page of it."""
+    from sqlalchemy import text
+
+    from storage.engine import make_engine
+    from storage.failures import explained
+    from storage.location import locate
+    from storage.migrations import HEAD
+    from storage.opening import find_revision
+
+    location = locate(patient.configuration.database_url)
+    engine = make_engine(location)
+    try:
+        with explained(location), engine.connect() as connection:
+            if thorough:
+                result = str(connection.scalar(text("PRAGMA quick_check(1)")))
+                return _integrity(patient, result)
+            revision = find_revision(connection, location, head=HEAD)
+    finally:
+        engine.dispose()
+    size = format_size(location.file.stat().st_size) if location.file else "–"
+    found = patient.tell("doctor.database", place=location, size=size, revision=revision or "–")
+    return Finding(found, "" if revision == HEAD else patient.tell("doctor.database_upgrade", revision=HEAD))
+
+
+def _integrity(patient: Patient, result: str) -> Finding:
+    if result == "ok":
+        return Finding(patient.tell("doctor.integrity"))
+    found = patient.tell("doctor.integrity_lost", problem=result)
+    return Finding(found, mend=patient.tell("doctor.mend_integrity"), status=Status.BROKEN)

@@ -1,0 +1,160 @@
+"""Checks of the model: whether it is there and whole, what runs it and why, and whether the machine has room for it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import cast
+
+from bot.cli.checks import Finding, Patient, Status
+from bot.errors import ModelError
+from bot.generation.gguf import GgufInfo, check_gguf, estimate_memory_bytes
+from bot.generation.model import GeneratorSettings, ModelFormat, ResolvedModel
+from bot.generation.sizes import format_size
+
+NEEDED_PACKAGES = {"llamacpp": ("xllamacpp",), "transformers": ("torch", "transformers"), "openai": ("openai",)}
+TIGHT = 0.8
+"""Above this share of the free memory, other programs may come to need what the model takes."""
+
+
+def check_model(patient: Patient) -> Finding:
+    """Whether the configured model is there; of a GGUF file, what its header says."""
+    from bot.app import resolve_model
+
+    model = resolve_model(patient.configuration, patient.configuration.settings.model.name)
+    why = patient.tell("doctor.model_origin", origin=_origin(patient, "model.name"))
+    if model.format is ModelFormat.SERVER:
+        return Finding(patient.tell("doctor.model_server", name=model.name or "–", url=_shown(model.location)), why)
+    if model.format is ModelFormat.ECHO:
+        return Finding(patient.tell("doctor.model_echo"), why)
+    values = {"name": model.name, "path": model.location, "size": format_size(model.size_bytes or 0)}
+    if model.format is not ModelFormat.GGUF:
+        return Finding(patient.tell("doctor.model_folder", **values), why)
+    info = check_gguf(Path(model.location))
+    if not info.has_chat_template:
+        raise ModelError("generation.no_chat_template", model=model.name)
+    header = {"architecture": info.architecture, "context": info.context_length or "–"}
+    return Finding(patient.tell("doctor.model_gguf", **values, **header), why)
+
+
+def check_generator(patient: Patient) -> Finding:
+    """What runs the model, why, and whether what it needs is installed; a server that is named and not asked."""
+    if patient.model is None:
+        return patient.unchecked()
+    from bot import plugins
+    from bot.generation.resolve import choose_generator
+
+    choice = choose_generator(patient.model, patient.configuration.settings.model.generator)
+    plugins.load("generators", choice.kind)
+    problem = _missing_package(choice.kind)
+    found = patient.tell("doctor.generator", kind=choice.kind)
+    why = patient.tell(choice.reason)
+    if problem:
+        mend = patient.tell("doctor.mend_openmp" if "libgomp" in problem else "doctor.mend_generator")
+        return Finding(f"{found} {patient.tell('doctor.cannot_run', problem=problem)}", why, mend, Status.BROKEN)
+    if _has_unused_server(patient):
+        told = patient.tell("doctor.server_not_used", url=_shown(patient.configuration.settings.model.base_url))
+        return Finding(f"{found} {told}", why, patient.tell("doctor.mend_server_not_used"), Status.WARNING)
+    return Finding(found, why)
+
+
+def _missing_package(kind: str) -> str:
+    """What keeps the packages of a generator from being used; empty where nothing does."""
+    for name in NEEDED_PACKAGES.get(kind, ()):
+        if importlib.util.find_spec(name) is None:
+            return name
+    if kind == "llamacpp":
+        try:
+            importlib.import_module("xllamacpp")
+        except ImportError as error:
+            return str(error)
+    return ""
+
+
+def _has_unused_server(patient: Patient) -> bool:
+    is_named = bool(patient.configuration.settings.model.base_url)
+    return is_named and patient.model is not None and patient.model.format is not ModelFormat.SERVER
+
+
+def check_server(patient: Patient) -> Finding:
+    """Whether the server answers, if one is used."""
+    model = patient.model
+    if model is None:
+        return patient.unchecked()
+    if model.format is not ModelFormat.SERVER:
+        return Finding(patient.tell("doctor.no_server"))
+    from bot.app import generator_settings
+
+    context = asyncio.run(_greet(patient, model, generator_settings(patient.configuration)))
+    return Finding(patient.tell("doctor.server", url=_shown(model.location), model=model.name or "–", context=context))
+
+
+async def _greet(patient: Patient, model: ResolvedModel, settings: GeneratorSettings) -> int:
+    """Connect and look around, as the first reply would; the tokens of the server's window."""
+    from bot import plugins
+    from bot.app import GeneratorClass
+    from bot.generation.resolve import choose_generator
+
+    kind = choose_generator(model, patient.configuration.settings.model.generator).kind
+    generator_class = cast(GeneratorClass, plugins.load("generators", kind))
+    async with generator_class(model, settings) as generator:
+        return generator.context_length
+
+
+def check_memory(patient: Patient) -> Finding:
+    """What the model needs against what it may have."""
+    from bot.generation.hardware import memory_bytes
+
+    model, (total, free) = patient.model, memory_bytes()
+    if model is None:
+        return patient.unchecked()
+    has = {"free": format_size(free), "total": format_size(total)}
+    if model.format in (ModelFormat.SERVER, ModelFormat.ECHO):
+        return Finding(patient.tell("doctor.memory_elsewhere", **has))
+    need, why = _need(patient, model)
+    limit = _limit(patient)
+    status = Status.BROKEN if need > min(free, limit or free) else Status.OK
+    if status is Status.OK and need > free * TIGHT:
+        status = Status.WARNING
+    found = patient.tell("doctor.memory", need=format_size(need), **has)
+    if limit is not None:
+        found = f"{found} {patient.tell('doctor.memory_limit', limit=format_size(limit))}"
+    return Finding(found, why, "" if status is Status.OK else patient.tell("doctor.mend_memory"), status)
+
+
+def _limit(patient: Patient) -> int | None:
+    from bot.config import parse_size
+
+    return parse_size(patient.configuration.settings.model.memory_limit)
+
+
+def _need(patient: Patient, model: ResolvedModel) -> tuple[int, str]:
+    """Bytes the model takes, and how they are made up; of safetensors only the weights are known."""
+    weights = model.size_bytes or 0
+    if model.format is not ModelFormat.GGUF:
+        return weights, patient.tell("doctor.memory_weights", weights=format_size(weights))
+    section = patient.configuration.settings.model
+    info, slots = check_gguf(Path(model.location)), section.slots or 1
+    context = _context(info, section.context_length)
+    need = estimate_memory_bytes(info, context, slots)
+    parts = {"weights": format_size(weights), "rest": format_size(need - weights), "context": context, "slots": slots}
+    return need, patient.tell("doctor.memory_parts", **parts)
+
+
+def _context(info: GgufInfo, configured: int | None) -> int:
+    from bot.generation.llamacpp import DEFAULT_CONTEXT_TOKENS
+
+    wanted = configured or DEFAULT_CONTEXT_TOKENS
+    return min(wanted, info.context_length or wanted)
+
+
+def _origin(patient: Patient, key: str) -> str:
+    return patient.configuration.origins.get(key) or patient.tell("doctor.default")
+
+
+def _shown(url: str) -> str:
+    from bot.generation.openai_client import shown_url
+
+    return shown_url(url)
