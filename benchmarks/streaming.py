@@ -48,7 +48,7 @@ async def bare(generator: Generator, app: App, conversation_id: int) -> Sample:
     )
     started, first, end = time.perf_counter(), 0.0, None
     async for event in generator.stream(
-        window.prompt, Sampling(temperature=0, repetition_penalty=1.1, max_tokens=TOKENS)
+        window.prompt, Sampling(temperature=0, repetition_penalty=1.05, max_tokens=TOKENS)
     ):
         if isinstance(event, GeneratedText) and not first:
             first = time.perf_counter()

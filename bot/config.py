@@ -76,7 +76,7 @@ class SamplingSection(_Section):
     top_p: float | None = Field(0.9, gt=0, le=1)
     top_k: int | None = Field(None, ge=1)
     min_p: float | None = Field(None, ge=0, le=1)
-    repetition_penalty: float | None = Field(1.1, gt=0)
+    repetition_penalty: float | None = Field(1.05, gt=0)
     seed: int | None = None
     max_tokens: int | None = Field(None, ge=1)
     """None is a quarter of the context."""

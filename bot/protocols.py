@@ -1,4 +1,4 @@
-"""The seams: what an adapter, a generator, a recognizer and a store are to the rest; that of skills is `bot.skills.context`.
+"""The seams: what a generator, a recognizer, a store and the partner of an adapter are; for skills see `bot.skills`.
 
 Each is a structural type. A class that has the methods is one; nothing has to be inherited. Whatever holds
 resources is an async context manager: `__aenter__` acquires, `__aexit__` releases, nothing happens before.
@@ -6,7 +6,7 @@ resources is an async context manager: `__aenter__` acquires, `__aexit__` releas
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol

@@ -137,12 +137,21 @@ def _physical_cores() -> int:
 
 
 def _busy_elsewhere() -> int:
-    """Threads that run or wait for a core at this moment, besides this one; 0 where the system does not tell."""
+    """Threads of other processes that run or wait for a core at this moment; 0 where the system does not tell."""
     try:
-        looks = [Path("/proc/loadavg").read_text(encoding="ascii") for _ in range(LOAD_LOOKS)]
+        return max(0, min(_running() - _own_running() for _ in range(LOAD_LOOKS)))
     except OSError:
         return 0
-    return max(0, min(int(look.split()[3].split("/")[0]) for look in looks) - 1)
+
+
+def _running() -> int:
+    return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
+
+
+def _own_running() -> int:
+    """Threads of this process, which is still importing while it asks."""
+    stats = [(task / "stat").read_text(encoding="utf-8") for task in Path("/proc/self/task").iterdir()]
+    return sum(stat.rpartition(")")[2].split()[0] == "R" for stat in stats)
 
 
 def _cpu_flags() -> frozenset[str]:

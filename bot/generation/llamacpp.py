@@ -112,8 +112,10 @@ class LlamaCppGenerator:
         params.n_batch = params.n_ubatch = BATCH_TOKENS
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.cache_ram_mib = settings.prompt_cache_mib
-        if settings.device == "cpu":
+        if settings.device == "cpu" or not _has_gpu():
             params.n_gpu_layers = 0
+            params.fit_params = False  # sizes are chosen here; trying them out costs a third of the loading
+            params.flash_attn_type = _without_flash_attention()
         elif settings.gpu_layers is not None:
             params.n_gpu_layers = settings.gpu_layers
         params.warmup = False  # the first prompt warms it as well, half a second earlier
@@ -225,6 +227,20 @@ class _TokenCounter:
         self._connection.close()
 
 
+def _has_gpu() -> bool:
+    import xllamacpp
+
+    cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+    return any(device["type"] != cpu for device in xllamacpp.get_device_info())
+
+
+def _without_flash_attention() -> Any:
+    """On processors the plain kernels are faster: at 1,400 tokens 88 tokens/s instead of 70, and shorter prefill."""
+    import xllamacpp
+
+    return xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+
+
 def _messages(prompt: Prompt) -> list[dict[str, str]]:
     return [{"role": message.role.value, "content": message.content} for message in prompt.messages]
 
@@ -248,7 +264,8 @@ def _body(prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
         "stream": True,
         "stream_options": {"include_usage": True},
         "return_progress": True,  # a chance to stop while the prompt is read
-        "cache_prompt": True,
+        # a prompt that is partly cached is computed in other batches, whose rounding a seed cannot repeat
+        "cache_prompt": sampling.seed is None or sampling.temperature == 0,
         **{name: value for name, value in wanted.items() if value is not None},
     }
 

@@ -17,6 +17,8 @@ KEPT_SHARE = 0.6
 """Share of the window that is kept full when old turns leave it."""
 REPLY_SHARE = 0.25
 """Share of the context that is kept free for the reply, and that it may have where no limit is set."""
+MESSAGE_TOKENS = 16
+"""More than a chat template puts around a message."""
 
 _Measure = Callable[[int], Awaitable[tuple[Prompt, int]]]
 
@@ -27,6 +29,7 @@ class Window:
 
     prompt: Prompt
     tokens: int
+    """Its tokens, or what they are at most."""
     reply_tokens: int
     """Tokens the reply may have; the prompt leaves at least as many free."""
     start_id: int | None
@@ -60,11 +63,16 @@ async def build_window(
     reserve = min(max_reply_tokens or share, share)
     budget = context - reserve
 
+    def prompt_from(start: int) -> Prompt:
+        return Prompt(_messages(standing_prompt, turns[start:]), cache_key)
+
     async def measure(start: int) -> tuple[Prompt, int]:
-        prompt = Prompt(_messages(standing_prompt, turns[start:]), cache_key)
+        prompt = prompt_from(start)
         return prompt, await generator.count(prompt)
 
-    start, (prompt, tokens) = 0, await measure(0)
+    start, prompt, tokens = 0, prompt_from(0), _most_tokens(turns, standing_prompt, generator)
+    if tokens is None or tokens > budget:
+        tokens = await generator.count(prompt)
     if tokens > budget:
         start, prompt, tokens = await _shorten(turns, measure, budget)
     return Window(
@@ -74,6 +82,19 @@ async def build_window(
         start_id=turns[start].id if turns else None,
         left_out=start,
     )
+
+
+def _most_tokens(turns: Sequence[Turn], standing_prompt: str, generator: Generator) -> int | None:
+    """What the prompt can have at most, from what was counted for the last answer; None where that tells nothing.
+
+    Counting anew takes ten milliseconds at 1,400 tokens. No token is shorter than a byte.
+    """
+    known = next((index for index in reversed(range(len(turns))) if turns[index].usage.prompt_tokens), None)
+    if known is None or turns[known].model != generator.model or turns[known].evidence.get("start") != turns[0].id:
+        return None
+    usage, later = turns[known].usage, turns[known + 1 :]
+    added = sum(len(turn.text.encode()) + MESSAGE_TOKENS for turn in later) + len(standing_prompt.encode())
+    return usage.prompt_tokens + usage.completion_tokens + added
 
 
 async def _shorten(turns: Sequence[Turn], measure: _Measure, budget: int) -> tuple[int, Prompt, int]:

@@ -102,6 +102,7 @@ async def _split(stream: AsyncGenerator[GenerationEvent, None]) -> AsyncGenerato
 def _evidence(context: SkillContext, window: Window) -> dict[str, object]:
     return {
         "persona": context.conversation.persona or context.settings.persona,
-        "window": {"tokens": window.tokens, "start": window.start_id, "left_out": window.left_out},
+        "start": window.start_id,
+        "left_out": window.left_out,
         "sampling": {"temperature": context.settings.sampling.temperature, "seed": context.settings.sampling.seed},
     }

@@ -37,7 +37,7 @@ class Session:
         self.process.send(text + "\r")
 
     def sees(self, *texts: str, count: int = 1) -> str:
-        """Wait until all the texts are on the screen (or above it), at least `count` times; everything that is there."""
+        """Wait until all the texts are on the screen or above it, `count` times or more; everything that is there."""
         deadline = time.monotonic() + 20
         while not all(self.text.count(text) >= count for text in texts):
             if time.monotonic() > deadline:
