@@ -131,12 +131,13 @@ def resolve_model(configuration: Configuration, name: str) -> ResolvedModel:
         ModelError: there is none, or it is not installed.
     """
     section = configuration.settings.model
-    is_configured = name == section.name
+    base_url = section.base_url if name == section.name and _uses_server(configuration) else ""
+    unnamed = bool(base_url) and "model.name" not in configuration.origins  # the server says which it has
     return resolve(
-        name,
+        base_url if unnamed else name,
         models_folder=configuration.models_folder,
         generator=_wanted_generator(configuration, name),
-        base_url=section.base_url if is_configured and _uses_server(configuration) else "",
+        base_url=base_url,
     )
 
 

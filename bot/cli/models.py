@@ -14,6 +14,7 @@ from bot.texts import Texts, system_language
 
 EXIT_REFUSED = 1
 EXIT_INTERRUPTED = 130
+WEIGHTS = (".gguf", ".safetensors")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -147,12 +148,20 @@ def _installed_path(reference: str, models_folder: Path) -> Path:
     """
     names = [reference, f"{reference}.gguf"]
     if entry := load_catalogue(models_folder).find(reference):
-        names.insert(0, entry.file)
+        names.insert(0, str(Path(entry.file).parent) if entry.companions else entry.file)
     if match := HUB_ID.fullmatch(reference):
         folder = hub_folder(match["repo"])
         names.append(f"{folder}/{match['file']}" if match["file"] else folder)
     for name in names:
         path = models_folder / name
-        if path.exists() and path.resolve().is_relative_to(models_folder.resolve()) and path != models_folder:
+        if models_folder.resolve() in path.resolve().parents and _is_model(path):
             return path
     raise ModelError("models.nothing_to_remove", model=reference, folder=models_folder)
+
+
+def _is_model(path: Path) -> bool:
+    """Weights, or a folder of them: nothing else is deleted, whatever is asked for."""
+    if path.name.startswith("."):
+        return False
+    files = path.iterdir() if path.is_dir() else [path]
+    return any(file.is_file() and file.suffix.lower() in WEIGHTS for file in files)

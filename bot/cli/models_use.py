@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.cli.configuration_file import set_values
-from bot.config import FILE_NAME, Configuration
+from bot.config import FILE_NAME, Configuration, ModelSection
 from bot.errors import ModelError
-from bot.generation.catalog import CatalogueEntry, load_catalogue
+from bot.generation.catalog import CatalogueEntry, ModelKind, load_catalogue
 from bot.generation.model import ModelFormat, ResolvedModel
 from bot.generation.resolve import UnknownModel, choose_generator, resolve
 from bot.texts import Texts
@@ -22,7 +23,9 @@ ANY_MODEL = "default"
 def missing_entry(reference: str, configuration: Configuration) -> CatalogueEntry | None:
     """The catalogue's entry that has to be installed before `reference` can be used."""
     entry = load_catalogue(configuration.models_folder).find(reference)
-    return entry if entry and not (configuration.models_folder / entry.file).exists() else None
+    if entry is None or entry.kind is not ModelKind.CHAT or (configuration.models_folder / entry.file).exists():
+        return None
+    return entry
 
 
 def use(reference: str, configuration: Configuration, texts: Texts, *, server_model: str | None = None) -> None:
@@ -125,12 +128,13 @@ def _lasting(reference: str) -> str:
     return str(path.absolute()) if path.exists() and (path.is_file() or "/" in reference) else reference
 
 
-def _tell_overridden(configuration: Configuration, values: dict[str, str | None], file: Path, texts: Texts) -> None:
+def _tell_overridden(configuration: Configuration, values: Mapping[str, str | None], file: Path, texts: Texts) -> None:
     """A variable of the environment outweighs the file."""
     for key, value in values.items():
         origin = configuration.origins.get(key)
         if origin in (None, str(file), "OPENAI_BASE_URL"):
             continue
-        section, _, name = key.partition(".")
-        if str(getattr(getattr(configuration.settings, section), name)) != (value or ""):
+        name = key.partition(".")[2]
+        wanted = ModelSection.model_fields[name].default if value is None else value
+        if getattr(configuration.settings.model, name) != wanted:
             print(texts.get("models.overridden", variable=origin, key=key))

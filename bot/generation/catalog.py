@@ -125,8 +125,9 @@ class Catalogue:
         import difflib
 
         wanted = reference.lower().rsplit("/", 1)[-1]
-        near = difflib.get_close_matches(wanted, self.entries, 3, 0.5)
-        return near or [name for name in self.entries if wanted and wanted in name][:3] or [DEFAULT_MODEL]
+        near = [name for name in self.entries if wanted and wanted in name]
+        near += [name for name in difflib.get_close_matches(wanted, self.entries, 3, 0.5) if name not in near]
+        return near[:3] or [DEFAULT_MODEL]
 
 
 def load_catalogue(models_folder: Path | None = None) -> Catalogue:

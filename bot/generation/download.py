@@ -100,7 +100,8 @@ def download(
             except _BrokeOff as error:
                 barren = 1 if run.have_bytes > before else barren + 1
                 if barren >= ATTEMPTS:
-                    raise DownloadError("models.broke_off", url=host_of(target.url), problem=error) from error
+                    key = "models.broke_off" if run.have_bytes else "models.url_unreachable"
+                    raise DownloadError(key, url=host_of(target.url), problem=error) from error
                 watcher.news("models.retrying", problem=error)
                 wait(_wait_seconds(barren, error.wait_seconds))
 

@@ -22,6 +22,7 @@ from bot.generation.sizes import format_size
 CHUNK_BYTES = 1 << 20
 SPACE_MARGIN = 1.05
 LOCK_POLL_SECONDS = 0.2
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Watcher(Protocol):
@@ -125,7 +126,7 @@ def telling_disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise DownloadError("models.disk_filled_up", folder=folder) from error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise DownloadError("models.folder_read_only", folder=folder) from error

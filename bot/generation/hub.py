@@ -18,7 +18,7 @@ from typing import Any
 
 from bot.errors import DownloadError, ModelError
 from bot.generation.catalog import HUB_ID, CatalogueEntry, HubSource, hub_folder
-from bot.generation.fetching import Fetched, Watcher, check_hash, hash_file
+from bot.generation.fetching import FULL, Fetched, Watcher, check_hash, hash_file
 from bot.generation.model import ModelFormat
 
 PREFERRED_QUANTIZATIONS = ("q4_k_m", "q4_0", "q5_k_m", "q8_0")
@@ -209,6 +209,8 @@ def telling_hub_errors(repo: str, file: str) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise DownloadError("models.hub_unreachable", repo=repo, problem=_first_line(error)) from None
     except failures as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise  # the disk's fault, which the installation tells
         if constants.is_offline_mode():
             raise DownloadError("models.hub_offline", repo=repo) from None
         if isinstance(error, errors.RemoteEntryNotFoundError):

