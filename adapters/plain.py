@@ -84,13 +84,15 @@ class PlainAdapter:
             return raw.decode("utf-8", "replace")
 
     async def _write_text(self, reply: AsyncGenerator[ReplyEvent, None], continuation: str) -> bool:
-        failed: Failed | None = None
+        failed, written = None, False
         async for event in reply:
             if isinstance(event, TextDelta):
+                written = True
                 self._write(event.text.replace("\n", "\n" + continuation))
             elif isinstance(event, Failed):
                 failed = event
-        self._write("\n")
+        if written or continuation or not failed:  # in a pipe, each line has one in answer
+            self._write("\n")
         if failed:
             self._errors.write(failed.text + "\n")
         return failed is None

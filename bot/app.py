@@ -137,7 +137,7 @@ def resolve_model(configuration: Configuration, name: str) -> ResolvedModel:
         base_url if unnamed else name,
         models_folder=configuration.models_folder,
         generator=_wanted_generator(configuration, name),
-        base_url=base_url,
+        base_url="" if unnamed else base_url,
     )
 
 

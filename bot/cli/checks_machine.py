@@ -70,14 +70,19 @@ def check_folder(patient: Patient) -> Finding:
     if free < LITTLE_DISK_BYTES:
         status = Status.BROKEN if free < NO_DISK_BYTES else Status.WARNING
         return Finding(found, why, patient.tell("doctor.mend_disk"), status)
-    if existing == home and _is_open_to_others(home):
-        told = patient.tell("doctor.folder_open")
+    if exposed := _exposed(home):
+        told = patient.tell("doctor.folder_open", names=", ".join(exposed))
         return Finding(f"{found} {told}", why, patient.tell("doctor.mend_folder_open", path=home), Status.WARNING)
     return Finding(found, why)
 
 
-def _is_open_to_others(folder: Path) -> bool:
-    return os.name == "posix" and bool(folder.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+def _exposed(home: Path) -> list[str]:
+    """Files in the data folder's top, where conversations lie, that other users can read."""
+    if os.name != "posix" or not home.is_dir() or not home.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH):
+        return []
+    return sorted(
+        path.name for path in home.iterdir() if path.is_file() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
+    )
 
 
 def check_database(patient: Patient) -> Finding:

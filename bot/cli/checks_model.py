@@ -50,7 +50,7 @@ def check_generator(patient: Patient) -> Finding:
     plugins.load("generators", choice.kind)
     problem = _missing_package(choice.kind)
     found = patient.tell("doctor.generator", kind=choice.kind)
-    why = patient.tell(choice.reason)
+    why = patient.tell(choice.reason, generator=choice.kind)
     if problem:
         mend = patient.tell("doctor.mend_openmp" if "libgomp" in problem else "doctor.mend_generator")
         return Finding(f"{found} {patient.tell('doctor.cannot_run', problem=problem)}", why, mend, Status.BROKEN)

@@ -133,7 +133,7 @@ def test_a_line_over_the_window_is_refused_and_the_next_is_answered() -> None:
 
 def test_a_failure_is_told_on_standard_error_with_a_status() -> None:
     done = parley("chat", "hi", variables={"PARLEY_MODEL__GENERATOR": "auto", "PARLEY_MODEL__NAME": "no-such-model"})
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, b"")
     assert b"no-such-model" in done.stderr
     assert b"Traceback" not in done.stderr
 

@@ -1,0 +1,207 @@
+"""`parley init`: asks the few questions that matter and writes a commented `parley.toml`.
+
+An answer is a number or a name. Works through a pipe as well: each line is an answer, and where they end the
+preselected ones hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.config import FILE_NAME, Configuration
+from bot.errors import ConfigurationError, ModelError
+from bot.texts import LANGUAGES, Texts, system_language
+
+SURVIVES_BAD_CONFIGURATION = True
+
+OFFERED_MODELS = 5
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer that is offered."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, what is offered, and what holds where nothing is answered."""
+
+    text: str
+    options: Sequence[Option]
+    preselected: str
+    is_known: Callable[[str], bool] = lambda answer: False
+    """Whether an answer that is not offered may stand."""
+
+    def value_of(self, answer: str) -> str | None:
+        """The value that an answer names, by number or as it is; None where it names none."""
+        if not answer:
+            return self.preselected
+        if answer.isdecimal() and 1 <= int(answer) <= len(self.options):
+            return self.options[int(answer) - 1].value
+        offered = {option.value.lower(): option.value for option in self.options}
+        return offered.get(answer.lower()) or (answer if self.is_known(answer) else None)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    told = Texts(system_language()).get
+    parser.add_argument("--yes", action="store_true", help=told("init.help_yes"))
+    parser.add_argument("--force", action="store_true", help=told("init.help_force"))
+    parser.add_argument("--file", type=Path, metavar="PATH", help=told("init.help_file"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, write the file, and say what comes next.
+
+    Raises:
+        ConfigurationError: the file is there already, cannot be written, or an answer makes no sense.
+    """
+    configuration: Configuration = arguments.configuration
+    path = (arguments.file or configuration.home / FILE_NAME).expanduser().absolute()
+    if path.exists() and not arguments.force:
+        raise ConfigurationError("init.exists", path=path)
+    ask = _take_preselected if arguments.yes else _ask
+    language = ask(_language_question(arguments.texts), arguments.texts)
+    texts = Texts(language)
+    print(texts.get("init.data_lives", path=configuration.home))
+    model = ask(_model_question(configuration, texts, prefer_installed=arguments.yes), texts)
+    persona = ask(_persona_question(configuration, texts), texts)
+    values = {"language": language, "model": model, "persona": persona}
+    _write(
+        path, texts.get("init.file", **{key: json.dumps(value, ensure_ascii=False) for key, value in values.items()})
+    )
+    _tell_next(path, model, configuration, texts)
+    return 0
+
+
+# -- questions ----------------------------------------------------------------------------------------------
+
+
+def _language_question(texts: Texts) -> Question:
+    options = [Option(language, texts.get(f"init.language_{language}")) for language in LANGUAGES]
+    return Question(texts.get("init.ask_language"), options, texts.language)
+
+
+def _model_question(configuration: Configuration, texts: Texts, *, prefer_installed: bool) -> Question:
+    """The best models for this machine, and what is installed, which is preferred where nobody can be asked."""
+    from bot.cli.models_list import gather
+    from bot.generation.catalog import DEFAULT_MODEL
+    from bot.generation.hardware import measure_machine
+    from bot.generation.recommend import Fit
+
+    rows = gather(configuration, measure_machine(configuration.models_folder), texts.language)
+    rows = [row for row in rows if row.judgement]
+    good = [row for row in rows if row.judgement and row.judgement.fit is Fit.GOOD]
+    offered = good[:OFFERED_MODELS]
+    offered += [row for row in rows if row not in offered and (row.path or row.entry.name == DEFAULT_MODEL)]
+    installed = [row.entry.name for row in rows if row.path]
+    preselected = (installed if prefer_installed else [row.entry.name for row in good])[:1] or [DEFAULT_MODEL]
+    options = [
+        Option(
+            row.entry.name,
+            texts.get("init.model_installed" if row.path else "init.model_offered", why=row.judgement.why(texts)),
+        )
+        for row in offered
+        if row.judgement
+    ]
+    return Question(
+        texts.get("init.ask_model"), options, preselected[0], lambda answer: _names_model(answer, configuration)
+    )
+
+
+def _names_model(answer: str, configuration: Configuration) -> bool:
+    """Whether the answer is a model that is there, or one that could be fetched or asked."""
+    from bot.generation.resolve import UnknownModel, resolve
+
+    try:
+        resolve(answer, models_folder=configuration.models_folder)
+    except UnknownModel:
+        return False
+    except ModelError as error:
+        return error.key == "models.not_installed"
+    return True
+
+
+def _persona_question(configuration: Configuration, texts: Texts) -> Question:
+    from bot.skills.personas import Personas
+
+    personas = Personas(configuration.home / "prompts" / "personas")
+    options = [Option(name, _beginning(personas.prompt(name, texts.language))) for name in personas.names()]
+    return Question(texts.get("init.ask_persona"), options, "parley")
+
+
+def _beginning(prompt: str) -> str:
+    """The first sentence."""
+    ends = [prompt.find(mark) + 1 for mark in (". ", "。") if mark in prompt]
+    return prompt[: min(ends, default=len(prompt))]
+
+
+# -- answers ------------------------------------------------------------------------------------------------
+
+
+def _take_preselected(question: Question, texts: Texts) -> str:
+    print(texts.get("init.taken", question=question.text, answer=question.preselected))
+    return question.preselected
+
+
+def _ask(question: Question, texts: Texts) -> str:
+    """Ask until the answer makes sense.
+
+    Raises:
+        ConfigurationError: it makes none, and there is nobody to ask again.
+    """
+    print(f"\n{question.text}")
+    for number, option in enumerate(question.options, 1):
+        print(f"  {number}  {option.value}: {option.label}")
+    prompt, refused = texts.get("init.prompt", preselected=question.preselected), ""
+    while True:
+        try:
+            answer = input(prompt).strip()
+        except EOFError:
+            print()
+            if refused:
+                raise ConfigurationError("init.bad_answer", answer=refused) from None
+            answer = ""
+        if (value := question.value_of(answer)) is not None:
+            return value
+        refused = answer
+        print(texts.get("init.bad_answer", answer=answer))
+
+
+# -- the file -----------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file whole or not at all, for its owner alone: a key may come to stand in it."""
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(FILE_MODE)
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigurationError("init.not_written", path=path, problem=error.strerror or error) from error
+
+
+def _tell_next(path: Path, model: str, configuration: Configuration, texts: Texts) -> None:
+    print("\n" + texts.get("init.written", path=path))
+    usual = (Path(FILE_NAME).absolute(), configuration.home / FILE_NAME)
+    if path not in usual:
+        print(texts.get("init.named", path=path))
+    elif path == usual[1] and usual[0].is_file():
+        print(texts.get("init.shadowed", path=usual[0]))
+    from bot.generation.resolve import resolve
+
+    try:
+        resolve(model, models_folder=configuration.models_folder)
+        print(texts.get("init.next_chat"))
+    except ModelError as error:
+        print(texts.get("init.next_add", command=error.values.get("command", f"parley models add {model}")))

@@ -1,0 +1,318 @@
+"""`parley doctor`: what it finds, what it says of it, and that it changes nothing. Run as a person runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli.checks import Check, Finding, Patient, Status
+from bot.cli.doctor import CHECKS
+from bot.config import defaults
+from bot.texts import Texts
+from tests.cli.program import parley
+from tests.servers.openai_server import OpenAIServer
+
+NOT_QUICK = {"server", "graphics", "integrity"}
+
+
+@pytest.fixture
+def installed(home: Path, default_model: Path) -> Path:
+    """A data folder with the default model."""
+    (home / "models").mkdir(parents=True)
+    (home / "models" / default_model.name).symlink_to(default_model)
+    return home
+
+
+def examine(*arguments: str, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """Exit status, and findings by the name of their check."""
+    result = parley("doctor", "--json", *arguments, variables={"PARLEY_MODEL__GENERATOR": "auto", **variables})
+    report: dict[str, Any] = json.loads(result.stdout)
+    assert set(report) == {"checks", "ok"}
+    assert report["ok"] == (result.returncode == 0)
+    for finding in report["checks"]:
+        assert set(finding) == {"name", "status", "found", "why", "mend"}
+        assert finding["found"]
+        assert finding["status"] == Status.OK or finding["mend"], finding
+        assert "{" not in finding["found"] + finding["why"] + finding["mend"], finding
+    return result.returncode, {finding["name"]: finding for finding in report["checks"]}
+
+
+def statuses(findings: dict[str, dict[str, str]], *but: str) -> set[str]:
+    """Of all checks but these; those of the machine differ from machine to machine."""
+    return {found["status"] for name, found in findings.items() if name not in (*but, "graphics", "memory", "folder")}
+
+
+# -- a healthy one ------------------------------------------------------------------------------------------
+
+
+def test_all_is_well_with_the_default_model(installed: Path) -> None:
+    status, findings = examine()
+    assert status == 0
+    assert list(findings) == [check.name for check in CHECKS]
+    assert statuses(findings) == {"ok"}
+
+
+def test_it_tells_what_was_chosen_and_why(installed: Path) -> None:
+    _, findings = examine()
+    assert "SmolLM2-135M-Instruct.Q4_1.gguf" in findings["model"]["found"]
+    assert "llamacpp" in findings["generator"]["found"]
+    assert "GGUF" in findings["generator"]["why"]
+    assert "361 MB" in findings["memory"]["found"]
+    assert "4096" in findings["memory"]["why"]
+
+
+def test_it_makes_and_changes_nothing(installed: Path) -> None:
+    before = sorted(installed.rglob("*"))
+    examine()
+    assert sorted(installed.rglob("*")) == before
+
+
+def test_quick_leaves_out_what_costs_or_asks_others(installed: Path) -> None:
+    _, findings = examine("--quick")
+    assert set(findings) == {check.name for check in CHECKS} - NOT_QUICK
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Data folder"), ("zh", "数据目录")])
+def test_people_read_it_in_their_language(installed: Path, language: str, title: str) -> None:
+    told = parley("doctor", "--quick", variables={"PARLEY_LANGUAGE": language}).stdout.decode()
+    assert title in told
+    assert "{" not in told
+    assert f"\n{Texts(language).get('doctor.summary_ok')}\n" in told
+
+
+# -- configuration ------------------------------------------------------------------------------------------
+
+
+def test_it_tells_which_file_and_which_variables_were_read(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "parley.toml").write_text('language = "en"\n[chat]\nmax_pending = 3\n', encoding="utf-8")
+    _, findings = examine(PARLEY_MODEL__THREADS="1")
+    assert "parley.toml" in findings["configuration"]["found"]
+    assert "chat.max_pending, language" in findings["configuration"]["why"]
+    assert "PARLEY_MODEL__THREADS: model.threads" in findings["configuration"]["why"]
+
+
+def test_a_broken_file_is_told_and_the_rest_is_checked_all_the_same(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "parley.toml").write_text("[model]\nnmae = 1\n", encoding="utf-8")
+    status, findings = examine()
+    assert status == 1
+    assert findings["configuration"]["status"] == "broken"
+    assert "model.name" in findings["configuration"]["found"]
+    assert statuses(findings, "configuration") == {"ok"}
+
+
+@pytest.mark.parametrize("name", ["PARLAY_MODEL__NAME", "parley_home", "OPENAI_KEY", "DISCORD_TOKEN"])
+def test_a_variable_that_only_looks_like_ours_is_named(installed: Path, name: str) -> None:
+    status, findings = examine("--quick", **{name: "x"})
+    assert status == 0
+    assert findings["configuration"]["status"] == "warning"
+    assert name in findings["configuration"]["found"]
+
+
+@pytest.mark.parametrize(("mode", "status"), [(0o644, "warning"), (0o600, "ok")])
+def test_a_key_in_a_file_that_others_can_read_is_told_without_the_key(
+    installed: Path, tmp_path: Path, mode: int, status: str
+) -> None:
+    file = tmp_path / "parley.toml"
+    file.write_text('[model]\napi_key = "hush-hush"\n', encoding="utf-8")
+    file.chmod(mode)
+    _, findings = examine("--quick")
+    assert findings["secrets"]["status"] == status
+    assert "model.api_key" in findings["secrets"]["found"]
+    assert "hush" not in json.dumps(findings)
+
+
+def test_a_persona_that_is_not_there_is_told_with_those_that_are(installed: Path) -> None:
+    status, findings = examine("--quick", PARLEY_CHAT__PERSONA="nobody")
+    assert status == 1
+    assert "tutor" in findings["persona"]["found"]
+
+
+def test_a_skill_that_is_not_installed_is_told(installed: Path) -> None:
+    status, findings = examine("--quick", PARLEY_PLUGINS__SKILLS='["juggling"]')
+    assert status == 1
+    assert "juggling" in findings["plugins"]["found"]
+
+
+def test_a_channel_without_an_adapter_is_told_without_its_token(installed: Path) -> None:
+    status, findings = examine("--quick", PARLEY_CHANNELS__PIGEON__TOKEN="hush-hush")
+    assert status == 0
+    assert findings["channels"]["status"] == "warning"
+    assert "pigeon" in findings["channels"]["found"]
+    assert "hush" not in json.dumps(findings)
+
+
+# -- model --------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_is_not_installed_is_told_with_the_command_that_installs_it() -> None:
+    status, findings = examine()
+    assert status == 1
+    assert findings["model"]["status"] == "broken"
+    assert "parley models add smollm2-135m-instruct" in findings["model"]["found"]
+    assert {findings[name]["status"] for name in ("generator", "server", "memory")} == {"warning"}
+
+
+def test_a_model_file_that_was_cut_off_is_broken(home: Path, default_model: Path) -> None:
+    (home / "models").mkdir(parents=True)
+    with default_model.open("rb") as whole:
+        (home / "models" / default_model.name).write_bytes(whole.read(1_000_000))
+    status, findings = examine()
+    assert status == 1
+    assert findings["model"]["status"] == "broken"
+
+
+def test_a_model_that_may_not_take_what_it_needs_is_broken(installed: Path) -> None:
+    status, findings = examine(PARLEY_MODEL__MEMORY_LIMIT="200MB")
+    assert status == 1
+    assert findings["memory"]["status"] == "broken"
+    assert "200 MB" in findings["memory"]["found"]
+
+
+def test_context_and_slots_count_in_what_is_needed(installed: Path) -> None:
+    _, findings = examine("--quick", PARLEY_MODEL__CONTEXT_LENGTH="2048", PARLEY_MODEL__SLOTS="3")
+    assert "3 × 2048" in findings["memory"]["why"]
+
+
+def test_more_threads_than_cores_are_told(installed: Path) -> None:
+    _, findings = examine("--quick", PARLEY_MODEL__THREADS="1000")
+    assert findings["processor"]["status"] == "warning"
+    assert "PARLEY_MODEL__THREADS" in findings["processor"]["why"]
+
+
+def test_a_generator_that_cannot_run_the_model_is_broken(installed: Path) -> None:
+    status, findings = examine("--quick", PARLEY_MODEL__GENERATOR="nonsense")
+    assert status == 1
+    assert findings["generator"]["status"] == "broken"
+    assert "nonsense" in findings["generator"]["found"]
+
+
+# -- server -------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_only_another_programs_variable_names_is_told_to_be_unused(installed: Path) -> None:
+    status, findings = examine(OPENAI_BASE_URL="http://ann:hush-hush@127.0.0.1:9/v1")
+    assert status == 0
+    assert findings["generator"]["status"] == "warning"
+    assert "http://127.0.0.1:9/v1" in findings["generator"]["found"]
+    assert findings["server"]["status"] == "ok"
+    assert "hush" not in json.dumps(findings)
+
+
+def test_a_server_that_does_not_answer_is_broken_and_quick_does_not_ask_it() -> None:
+    variables = {"PARLEY_MODEL__BASE_URL": "http://127.0.0.1:9/v1", "PARLEY_MODEL__NAME": "some-model"}
+    status, findings = examine(**variables)
+    assert status == 1
+    assert findings["server"]["status"] == "broken"
+    assert findings["model"]["status"] == "ok"
+    status, findings = examine("--quick", **variables)
+    assert status == 0
+
+
+async def test_a_server_that_answers_is_well_and_its_key_is_not_shown() -> None:
+    async with OpenAIServer(key="hush-hush") as server:
+        address = {"PARLEY_MODEL__BASE_URL": server.url, "PARLEY_MODEL__NAME": "some-model"}
+        status, findings = await asyncio.to_thread(examine, PARLEY_MODEL__API_KEY="hush-hush", **address)
+    assert status == 0
+    assert address["PARLEY_MODEL__BASE_URL"] in findings["server"]["found"]
+    assert "hush" not in json.dumps(findings)
+
+
+# -- what is kept -------------------------------------------------------------------------------------------
+
+
+def test_a_database_is_told_with_its_size_and_revision(installed: Path) -> None:
+    assert parley("db", "upgrade").returncode == 0
+    status, findings = examine()
+    assert status == 0
+    assert "parley.db" in findings["database"]["found"]
+    assert "0001" in findings["database"]["found"]
+    assert statuses(findings) == {"ok"}
+
+
+def test_a_file_that_is_no_database_is_broken_and_stays(installed: Path) -> None:
+    (installed / "parley.db").write_text("no database", encoding="utf-8")
+    status, findings = examine()
+    assert status == 1
+    assert {findings[name]["status"] for name in ("database", "integrity")} == {"broken"}
+    assert (installed / "parley.db").read_text(encoding="utf-8") == "no database"
+
+
+def test_another_programs_database_is_broken(installed: Path) -> None:
+    with closing(sqlite3.connect(installed / "parley.db")) as connection:
+        connection.execute("CREATE TABLE theirs (id)")
+        connection.commit()
+    status, findings = examine("--quick")
+    assert status == 1
+    assert findings["database"]["status"] == "broken"
+
+
+def test_a_damaged_page_is_found(installed: Path) -> None:
+    """The header is whole, so that only a look at every page tells."""
+    assert parley("db", "upgrade").returncode == 0
+    file = installed / "parley.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    page_size = 4096
+    content = bytearray(file.read_bytes())
+    content[page_size * 2 : page_size * 6] = b"\xff" * page_size * 4
+    file.write_bytes(content)
+    status, findings = examine()
+    assert status == 1
+    assert findings["integrity"]["status"] == "broken"
+
+
+def test_a_password_in_the_databases_address_is_not_shown(installed: Path) -> None:
+    _, findings = examine("--quick", PARLEY_STORAGE__URL="postgresql://ann:hush-hush@127.0.0.1:9/parley")
+    assert findings["database"]["status"] == "broken"
+    assert "hush" not in json.dumps(findings)
+
+
+def test_conversations_that_others_can_read_are_told(installed: Path) -> None:
+    installed.chmod(0o755)
+    (installed / "parley.db").touch(mode=0o644)
+    _, findings = examine("--quick")
+    assert findings["folder"]["status"] == "warning"
+    assert "parley.db" in findings["folder"]["found"]
+    installed.chmod(0o700)
+    _, findings = examine("--quick")
+    assert "parley.db" not in findings["folder"]["found"]
+
+
+def test_a_data_folder_that_is_a_file_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, findings = examine("--quick", PARLEY_HOME=str(tmp_path / "file"))
+    assert status == 1
+    assert findings["folder"]["status"] == "broken"
+
+
+# -- checks themselves --------------------------------------------------------------------------------------
+
+
+def examined(look: Callable[[Patient], Finding], home: Path) -> Finding:
+    patient = Patient(defaults({"PARLEY_HOME": str(home)}), Texts("en"), {})
+    return Check("model", look).run(patient)
+
+
+def test_a_check_that_fails_itself_is_broken_and_logged(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def stumble(patient: Patient) -> Finding:
+        raise ZeroDivisionError("of nothing")
+
+    finding = examined(stumble, home)
+    assert finding.status is Status.BROKEN
+    assert "of nothing" in finding.found
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_every_check_has_a_title_and_a_remedy(check: Check, language: str) -> None:
+    texts = Texts(language)
+    assert texts.get(f"doctor.title_{check.name}")
+    assert texts.get(f"doctor.mend_{check.name}")
