@@ -241,7 +241,8 @@ CAUSES = (
     (
         "no_registry",
         r"NewConnectionError|NameResolutionError|Temporary failure in name resolution|Network is unreachable"
-        r"|from versions: none|Max retries exceeded|ConnectTimeout|ReadTimeout|ProxyError|SSLError|Connection refused|ConnectionResetError",
+        r"|from versions: none|Max retries exceeded|ConnectTimeout|ReadTimeout|ProxyError|SSLError|Connection refused"
+        r"|ConnectionResetError",
     ),
     ("no_package", r"No matching distribution found for (?P<package>\S+)"),
     ("pip_failed", r"ERROR: (?P<problem>.*)"),
