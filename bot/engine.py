@@ -35,7 +35,7 @@ from bot.types import (
     TurnState,
     Understanding,
 )
-from bot.understanding.commands import COMMAND_PREFIX, UNKNOWN_COMMAND
+from bot.understanding.commands import COMMAND_PREFIX, UNKNOWN_COMMAND, command_name
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class _Said:
 
 
 class Engine:
-    """Answers messages; any number at once, one turn at a time in each conversation."""
+    """Answers messages; any number at once, one turn at a time at each address, in order of arrival."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Engine:
         self._clock = clock
         self._language = language
         self._lanes = Lanes(max_pending=max_pending)
-        self._running: dict[int, _Turn] = {}
+        self._running: dict[str, _Turn] = {}
         self._beginning = asyncio.Lock()
         self._answering = {command.name: skill for skill in skills.values() for command in skill.commands}
         ours = [command for skill in skills.values() for command in skill.commands]
@@ -147,11 +147,11 @@ class Engine:
         await self._store.set_setting(conversation.address.key, CURRENT_CONVERSATION, str(conversation.id))
 
     async def stop(self, address: Address) -> bool:
-        """Stop the reply that is running in the current conversation; False where there is none."""
-        return self._stop((await self.current_conversation(address)).id)
+        """Stop the reply that is running there; False where there is none."""
+        return self._stop(address)
 
-    def _stop(self, conversation_id: int) -> bool:
-        turn = self._running.get(conversation_id)
+    def _stop(self, address: Address) -> bool:
+        turn = self._running.get(address.key)
         if turn is None:
             return False
         turn.stop()
@@ -166,13 +166,8 @@ class Engine:
         """
         turn = _Turn(time.perf_counter())
         texts = self._texts(message)
+        events = self._at_once(message, turn) if self._is_immediate(message) else self._in_lane(message, turn)
         try:
-            conversation = await self._conversation(message)
-            understanding = await self._understand(message, conversation)
-            if self._is_immediate(understanding):
-                events = self._follow(self._command(message, conversation, understanding, turn), turn)
-            else:
-                events = self._in_lane(message, conversation.id, understanding, turn)
             async with aclosing(events):
                 async for event in events:
                     yield event
@@ -182,24 +177,32 @@ class Engine:
             logger.exception("a message could not be answered")
             yield Failed(texts.get("errors.unexpected"), turn.timings)
 
-    async def _in_lane(
-        self, message: Message, conversation_id: int, understanding: Understanding, turn: _Turn
-    ) -> AsyncGenerator[ReplyEvent, None]:
-        async with self._lanes.hold(conversation_id):
+    async def _at_once(self, message: Message, turn: _Turn) -> AsyncGenerator[ReplyEvent, None]:
+        """Answer beside whatever is running there."""
+        reply = await self._reply(message, turn)
+        async with aclosing(self._follow(reply, turn)) as events:
+            async for event in events:
+                yield event
+
+    async def _in_lane(self, message: Message, turn: _Turn) -> AsyncGenerator[ReplyEvent, None]:
+        """Answer when all that was said there before has been answered."""
+        key = message.address.key
+        async with self._lanes.hold(key):
             turn.queue_seconds = time.perf_counter() - turn.started
-            conversation = await self._store.conversation(conversation_id)  # earlier turns may have changed it
-            assert conversation is not None
-            if _is_command(understanding):
-                reply = self._command(message, conversation, understanding, turn)
-            else:
-                reply = self._talk(message, conversation, understanding, turn)
-            self._running[conversation_id] = turn
+            reply = await self._reply(message, turn)
+            self._running[key] = turn
             try:
                 async with aclosing(self._follow(reply, turn)) as events:
                     async for event in events:
                         yield event
             finally:
-                del self._running[conversation_id]
+                del self._running[key]
+
+    async def _reply(self, message: Message, turn: _Turn) -> Reply:
+        conversation = await self._conversation(message)
+        understanding = await self._understand(message, conversation)
+        answer = self._command if _is_command(understanding) else self._talk
+        return answer(message, conversation, understanding, turn)
 
     async def _follow(self, reply: Reply, turn: _Turn) -> AsyncGenerator[ReplyEvent, None]:
         """The reply's events, read by a task of its own, so that `stop` can interrupt it wherever it waits."""
@@ -334,9 +337,9 @@ class Engine:
                 return understanding
         return Understanding(TALK, 1.0)
 
-    def _is_immediate(self, understanding: Understanding) -> bool:
-        command = self.commands.get(understanding.name.removeprefix(COMMAND_PREFIX))
-        return _is_command(understanding) and command is not None and command.immediate
+    def _is_immediate(self, message: Message) -> bool:
+        command = self.commands.get(command_name(message.text) or "")
+        return command is not None and command.immediate
 
     def _context(
         self, message: Message, conversation: Conversation, understanding: Understanding, turn: _Turn
@@ -361,7 +364,7 @@ class Engine:
             settings=self._settings,
             commands=self.commands,
             answer=answer,
-            stop=lambda: self._stop(conversation.id),
+            stop=lambda: self._stop(message.address),
         )
         return context
 

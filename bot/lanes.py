@@ -1,4 +1,4 @@
-"""One turn at a time in each conversation, in order of arrival; conversations never wait for each other."""
+"""One turn at a time in each place, in order of arrival; places never wait for each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.errors import Busy
 
 
 class _Lane:
-    """The lock of one conversation and the number of turns that hold it or wait for it."""
+    """The lock of one place and the number of turns that hold it or wait for it."""
 
     __slots__ = ("__weakref__", "lock", "pending")
 
@@ -21,22 +21,25 @@ class _Lane:
 
 
 class Lanes:
-    """Hands out the right to run a turn. Forgets a conversation when nobody waits in it."""
+    """Hands out the right to run a turn. Forgets a place when nobody waits in it."""
 
     def __init__(self, *, max_pending: int | None = 8) -> None:
         self._max_pending = max_pending
-        self._lanes: WeakValueDictionary[int, _Lane] = WeakValueDictionary()
+        self._lanes: WeakValueDictionary[str, _Lane] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def hold(self, conversation_id: int) -> AsyncIterator[None]:
-        """Wait until the conversation's earlier turns are over, and keep later ones waiting.
+    async def hold(self, key: str) -> AsyncIterator[None]:
+        """Wait until earlier turns are over, and keep later ones waiting.
+
+        Args:
+            key: names the place where people talk.
 
         Raises:
             Busy: `max_pending` turns wait already.
         """
-        lane = self._lanes.get(conversation_id)
+        lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[conversation_id] = _Lane()
+            lane = self._lanes[key] = _Lane()
         if self._max_pending is not None and lane.pending > self._max_pending:
             raise Busy("errors.busy", pending=self._max_pending)
         lane.pending += 1

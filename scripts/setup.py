@@ -224,7 +224,13 @@ def install_packages(profile: Profile, python_version: str) -> None:
         key, values = explain(LOG.read_text(encoding="utf-8"))
         raise SetupError(key, log=LOG.relative_to(ROOT), command=profile.name, version=python_version, **values)
     check_libraries()
+    compile_ourselves()
     write_stamp(**{profile.name: digest(python_version)})
+
+
+def compile_ourselves() -> None:
+    """Compile our modules as pip does everybody else's: environments that forbid it at run time start slower."""
+    subprocess.run([str(PYTHON), "-m", "compileall", "-q", "bot", "adapters", "storage"], cwd=ROOT, check=False)
 
 
 def check_libraries() -> None:

@@ -15,7 +15,7 @@ async def test_turns_of_a_conversation_run_in_order_of_arrival() -> None:
     lanes, order, gate = Lanes(), list[int](), asyncio.Event()
 
     async def turn(number: int) -> None:
-        async with lanes.hold(1):
+        async with lanes.hold("a"):
             await gate.wait()
             order.append(number)
 
@@ -29,7 +29,7 @@ async def test_turns_of_a_conversation_run_in_order_of_arrival() -> None:
 
 async def test_another_conversation_does_not_wait() -> None:
     lanes = Lanes()
-    async with lanes.hold(1), asyncio.timeout(1), lanes.hold(2):
+    async with lanes.hold("a"), asyncio.timeout(1), lanes.hold("b"):
         reached = True
     assert reached
 
@@ -38,13 +38,13 @@ async def test_too_many_waiting_turns_are_refused() -> None:
     lanes = Lanes(max_pending=2)
 
     async def turn() -> None:
-        async with lanes.hold(1):
+        async with lanes.hold("a"):
             await asyncio.Event().wait()
 
     tasks = [asyncio.create_task(turn()) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(Busy, match="already 2 messages"):
-        async with lanes.hold(1):
+        async with lanes.hold("a"):
             raise AssertionError("must not get in")
     for task in tasks:
         task.cancel()
@@ -57,19 +57,19 @@ async def test_a_cancelled_turn_lets_the_next_one_in() -> None:
     await asyncio.sleep(0)
     holder.cancel()
     await asyncio.gather(holder, return_exceptions=True)
-    async with asyncio.timeout(1), lanes.hold(1):
+    async with asyncio.timeout(1), lanes.hold("a"):
         pass
 
 
 async def test_conversations_in_which_nobody_waits_are_forgotten() -> None:
     lanes = Lanes()
     for number in range(1000):
-        async with lanes.hold(number):
+        async with lanes.hold(str(number)):
             pass
     gc.collect()
     assert len(lanes._lanes) <= 1
 
 
 async def _hold_for_ever(lanes: Lanes) -> None:
-    async with lanes.hold(1):
+    async with lanes.hold("a"):
         await asyncio.Event().wait()

@@ -55,7 +55,10 @@ class LlamaCppGenerator:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await asyncio.to_thread(self._threads.shutdown, wait=True)
+        await asyncio.to_thread(self._unload)
+
+    def _unload(self) -> None:
+        self._threads.shutdown(wait=True)
         if self._counter:
             self._counter.close()
         self._server = None  # its destructor stops llama.cpp's own threads
@@ -97,6 +100,8 @@ class LlamaCppGenerator:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
             raise ModelError("generation.load_failed", model=self.model, path=self._path, problem=error) from error
+        # destroyed before its own loop has begun, the server would wait for ever: an answer shows that it has
+        self._server.handle_metrics()
         self._counter = _TokenCounter(self._server.listening_address, key)
         logger.info(
             "%s: %d slots of %d tokens, %d threads",
@@ -123,6 +128,7 @@ class LlamaCppGenerator:
         # nobody else on this machine may ask it anything, or read what others asked
         params.api_keys = [key]
         params.endpoint_slots = params.ui = False
+        params.endpoint_metrics = True
         return params
 
     async def count(self, prompt: Prompt) -> int:

@@ -60,8 +60,8 @@ async def build_window(
     """
     context = generator.context_length
     share = max(1, int(context * REPLY_SHARE))
-    reserve = min(max_reply_tokens or share, share)
-    budget = context - reserve
+    wanted = max_reply_tokens or share
+    budget = context - min(wanted, share)
 
     def prompt_from(start: int) -> Prompt:
         return Prompt(_messages(standing_prompt, turns[start:]), cache_key)
@@ -71,14 +71,14 @@ async def build_window(
         return prompt, await generator.count(prompt)
 
     start, prompt, tokens = 0, prompt_from(0), _most_tokens(turns, standing_prompt, generator)
-    if tokens > budget:
+    if tokens > budget or tokens + wanted > context:
         tokens = await generator.count(prompt)
     if tokens > budget:
         start, prompt, tokens = await _shorten(turns, measure, budget)
     return Window(
         prompt=prompt,
         tokens=tokens,
-        reply_tokens=min(context - tokens, max_reply_tokens or share),
+        reply_tokens=min(context - tokens, wanted),
         start_id=turns[start].id if turns else None,
         left_out=start,
     )

@@ -53,7 +53,7 @@ class SkillContext:
     answer: Callable[[], Reply]
     """Lets the model answer what the conversation ends with, and stores the answer."""
     stop: Callable[[], bool]
-    """Stops the reply that is running in the conversation; False where there is none."""
+    """Stops the reply that is running at the address; False where there is none."""
 
     @property
     def argument(self) -> str:

@@ -14,6 +14,12 @@ UNKNOWN_COMMAND = "command_unknown"
 _COMMAND = re.compile(r"/([A-Za-z_]\w{0,31})(?:@\w+)?(?:\s+(.*))?", re.DOTALL)
 
 
+def command_name(text: str) -> str | None:
+    """The name of the command that a text is; None for any other text."""
+    match = _COMMAND.fullmatch(text.strip())
+    return match[1].lower() if match else None
+
+
 class CommandRecognizer:
     """Takes a text whose first word is a slash and a name; paths such as `/etc/hosts` are left alone."""
 

@@ -140,6 +140,7 @@ async def test_nobody_else_on_the_machine_can_ask_it(generator: LlamaCppGenerato
         body = {"messages": [{"role": "user", "content": "hi"}]}
         assert (await client.post("/v1/chat/completions", json=body)).status_code == 401
         assert (await client.get("/slots")).status_code in (401, 404, 501)
+        assert (await client.get("/metrics")).status_code == 401
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -175,3 +176,10 @@ async def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="GGUF"):
         async with made_from(path):
             raise AssertionError("must not load")
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_model_that_is_left_as_soon_as_it_is_loaded_lets_go(default_model: Path) -> None:
+    for _ in range(5):
+        async with asyncio.timeout(30), made_from(default_model):
+            pass
