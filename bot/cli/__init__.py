@@ -34,9 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="replace")
     try:
-        status = _run(arguments, texts)
-        sys.stdout.flush()
-        return status
+        try:
+            return _run(arguments, texts)
+        finally:
+            sys.stdout.flush()
     except ParleyError as error:
         print(f"parley: {error.told(texts)}", file=sys.stderr)
         return EXIT_FAILED
@@ -46,6 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # nobody reads any more; keep the interpreter from complaining when it closes standard output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        logging.getLogger(__name__).debug("the cause", exc_info=True)
+        print(f"parley: {texts.get('console.system_error', problem=error)}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def entry() -> None:
+    """What the installed program calls: `main`, then out at once.
+
+    By then everything is closed and written; taking the interpreter apart would cost another tenth of a second.
+    """
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _run(argv: list[str], texts: Texts) -> int:
