@@ -79,7 +79,7 @@ class ConsoleAdapter:
             try:
                 text: str = await self._session.prompt_async(self._prompt())
             except KeyboardInterrupt:
-                if self._leaving:
+                if self._leaving and not self._session.default_buffer.text:
                     return None
                 self._leaving = True
                 self.remark(self._texts.get("console.press_again"))
@@ -172,7 +172,7 @@ class CommandCompleter(Completer):
             return
         for command in self._partner.commands.values():
             if command.name.startswith(typed[1:].lower()):
-                meta = self._texts.get(command.summary)
+                meta = self._texts.find(command.summary) or ""
                 yield Completion(f"/{command.name}", -len(typed), display_meta=meta)
 
 

@@ -114,7 +114,7 @@ class PluginsSection(_Section):
 class Settings(_Section):
     """Everything that can be configured."""
 
-    language: str = ""
+    language: Literal["", "en", "zh"] = ""
     """`en` or `zh`; empty follows the system, and on channels the person."""
     timezone: str = ""
     """A name such as `Europe/Berlin`; empty is the system's."""

@@ -66,8 +66,13 @@ class Texts:
         Raises:
             KeyError: no language has the key.
         """
+        text = self.find(key)
+        if text is None:
+            raise KeyError(key)
+        return text.format(**values) if values else text
+
+    def find(self, key: str) -> str | None:
+        """The text of `key` as it stands; None where no language has it, as may be with a plugin's."""
         name, _, entry = key.partition(".")
-        for language in (self.language, FALLBACK):
-            if (text := _table(language, name).get(entry)) is not None:
-                return text.format(**values) if values else text
-        raise KeyError(key)
+        found = (_table(language, name).get(entry) for language in (self.language, FALLBACK))
+        return next((text for text in found if text is not None), None)

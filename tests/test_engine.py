@@ -18,7 +18,7 @@ from bot.engine import Engine
 from bot.errors import GeneratorUnavailable, ModelError
 from bot.generation.echo import EchoGenerator
 from bot.generation.model import GeneratorSettings
-from bot.protocols import Store
+from bot.protocols import Command, Store
 from bot.skills.chat import ChatSkill
 from bot.skills.context import ChatSettings, Models
 from bot.skills.conversations import ConversationsSkill
@@ -168,6 +168,11 @@ async def test_a_command_is_answered_without_the_model(dialogue: Dialogue) -> No
     assert end.act is not None and end.act.name == "help"
     assert dialogue.loads == []
     assert await dialogue.turns() == []
+
+
+async def test_help_lists_a_command_that_has_no_text(dialogue: Dialogue) -> None:
+    dialogue.engine.commands["dice"] = Command("dice", "[SIDES]")
+    assert "`/dice [SIDES]`" in text_of(await dialogue.say("/help"))
 
 
 async def test_an_unknown_command_names_the_nearest(dialogue: Dialogue) -> None:

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     language = ask(_language_question(arguments.texts), arguments.texts)
     texts = Texts(language)
     print(texts.get("init.data_lives", path=configuration.home))
-    model = ask(_model_question(configuration, texts, prefer_installed=arguments.yes), texts)
+    model = ask(_model_question(configuration, texts), texts)
     persona = ask(_persona_question(configuration, texts), texts)
     values = {"language": language, "model": model, "persona": persona}
     _write(
@@ -90,8 +90,8 @@ def _language_question(texts: Texts) -> Question:
     return Question(texts.get("init.ask_language"), options, texts.language)
 
 
-def _model_question(configuration: Configuration, texts: Texts, *, prefer_installed: bool) -> Question:
-    """The best models for this machine, and what is installed, which is preferred where nobody can be asked."""
+def _model_question(configuration: Configuration, texts: Texts) -> Question:
+    """The best models for this machine, and what is installed, which is preferred."""
     from bot.cli.models_list import gather
     from bot.generation.catalog import DEFAULT_MODEL
     from bot.generation.hardware import measure_machine
@@ -103,7 +103,8 @@ def _model_question(configuration: Configuration, texts: Texts, *, prefer_instal
     offered = good[:OFFERED_MODELS]
     offered += [row for row in rows if row not in offered and (row.path or row.entry.name == DEFAULT_MODEL)]
     installed = [row.entry.name for row in rows if row.path]
-    preselected = (installed if prefer_installed else [row.entry.name for row in good])[:1] or [DEFAULT_MODEL]
+    # what is there answers at once; a better one is a choice, not a default that has to be fetched first
+    preselected = (installed or [DEFAULT_MODEL])[:1]
     options = [
         Option(
             row.entry.name,

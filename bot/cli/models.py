@@ -20,7 +20,7 @@ WEIGHTS = (".gguf", ".safetensors")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     told = Texts(system_language()).get
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
     named = {name: told(f"models.help_{name}") for name in ("list", "add", "use", "remove", "path")}
     subparsers = {name: actions.add_parser(name, help=text, description=text) for name, text in named.items()}
     subparsers["list"].add_argument("--json", action="store_true", help=told("models.help_json"))
@@ -41,13 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigurationError: the choice cannot be written down.
     """
     actions = {"list": _list, "add": _add, "use": _use, "remove": _remove, "path": _path}
-    return actions[arguments.action](arguments)
+    return actions[arguments.action or "list"](arguments)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from bot.cli import models_list
 
-    models_list.show(arguments.configuration, arguments.texts, as_json=arguments.json)
+    models_list.show(arguments.configuration, arguments.texts, as_json=getattr(arguments, "json", False))
     return 0
 
 

@@ -17,9 +17,13 @@ class HelpSkill:
     async def respond(self, context: SkillContext) -> Reply:
         """One line a command."""
         texts = context.texts
-        lines = [f"- `{usage(command)}` — {texts.get(command.summary)}" for command in context.commands.values()]
+        lines = [_line(command, texts.find(command.summary)) for command in context.commands.values()]
         yield TextDelta(texts.get("commands.help_intro") + "\n\n" + "\n".join(lines))
         yield Finished(act=Act("help"))
+
+
+def _line(command: Command, summary: str | None) -> str:
+    return f"- `{usage(command)}`" + (f" — {summary}" if summary else "")
 
 
 def usage(command: Command) -> str:

@@ -149,4 +149,4 @@ def test_without_the_library_the_command_that_installs_it_is_told(monkeypatch: p
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(DownloadError) as caught:
         hub.inspect("org/name")
-    assert 'pip install "parley[hub]"' in str(caught.value)
+    assert '.venv/bin/pip install -e ".[hub]"' in str(caught.value)

@@ -172,7 +172,7 @@ async def test_a_package_that_is_not_installed_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
 
-    assert 'pip install "parley[transformers]"' in await refusal(resolved(folder))
+    assert '.venv/bin/pip install -e ".[transformers]"' in await refusal(resolved(folder))
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "abacus"])
