@@ -343,6 +343,6 @@ async def test_without_the_client_library_it_says_what_to_install(
     server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(ModelError, match=r'pip install "parley\[openai\]"'):
+    with pytest.raises(ModelError, match=r'pip install -e "\.\[openai\]"'):
         async with generator(server.url):
             pytest.fail("it was entered")
