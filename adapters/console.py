@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -22,7 +21,7 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from rich.console import Console
 
 from adapters.terminal_markdown import MarkdownStream, dim
-from bot.protocols import Command, Partner
+from bot.protocols import Command, Partner, Reply
 from bot.texts import Texts
 from bot.types import Address, Failed, Finished, Message, Person, ReasoningDelta, Status, TextDelta, TurnState
 
@@ -96,7 +95,7 @@ class ConsoleAdapter:
             async with aclosing(self._partner.respond(message)) as reply:
                 await self._show(reply)
 
-    async def _show(self, reply: Any) -> None:
+    async def _show(self, reply: Reply) -> None:
         stream, thinking = MarkdownStream(self._console), False
         self._console.print()
         async for event in reply:

@@ -18,6 +18,7 @@ from bot.app import App, generator_settings, open_app, resolve_model
 from bot.config import Configuration
 from bot.generation.llamacpp import LlamaCppGenerator
 from bot.protocols import Generator
+from bot.skills.personas import Personas
 from bot.types import Address, Finished, GeneratedText, GenerationEnd, Message, Person, Sampling, TextDelta
 
 QUESTIONS = [
@@ -42,7 +43,7 @@ async def bare(generator: Generator, app: App, conversation_id: int) -> Sample:
     from bot.memory.window import build_window
 
     turns = (await app.store.path(conversation_id))[:-1]
-    standing = app.engine._personas.prompt("parley", "en")
+    standing = Personas().prompt("parley", "en")
     window = await build_window(
         turns, standing_prompt=standing, generator=generator, max_reply_tokens=TOKENS, cache_key="bare"
     )

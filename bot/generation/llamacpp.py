@@ -241,7 +241,7 @@ def _has_gpu() -> bool:
 
 
 def _without_flash_attention() -> Any:
-    """On processors the plain kernels are faster: at 1,400 tokens 88 tokens/s instead of 70, and shorter prefill."""
+    """On processors the plain kernels were faster with a long context, in decoding and prefill; see docs/design.md."""
     import xllamacpp
 
     return xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
