@@ -67,6 +67,8 @@ class GgufInfo:
     has_chat_template: bool
     cache_bytes_per_token: int
     """KV cache of one token over all layers, in 16 bits."""
+    key_length: int = 0
+    """Numbers in the key of one head."""
 
 
 def estimate_memory_bytes(info: GgufInfo, context_length: int, slots: int) -> int:
@@ -270,6 +272,7 @@ def _describe(path: Path, size_bytes: int, header: _Header) -> GgufInfo:
         vocabulary_size=header.lengths.get("tokenizer.ggml.tokens", 0),
         has_chat_template="tokenizer.chat_template" in header.values,
         cache_bytes_per_token=_cache_bytes_per_token(header, architecture),
+        key_length=_head_length(header, architecture, "key"),
     )
 
 
@@ -277,13 +280,18 @@ def _cache_bytes_per_token(header: _Header, architecture: str) -> int:
     """Keys and values of one token: heads times their length, summed over the layers (which may differ)."""
     layers = _number(header, f"{architecture}.block_count")
     heads = _number(header, f"{architecture}.attention.head_count")
-    length = _number(header, f"{architecture}.embedding_length") // max(1, heads)
-    keys = _number(header, f"{architecture}.attention.key_length", length)
-    values = _number(header, f"{architecture}.attention.value_length", length)
+    keys, values = (_head_length(header, architecture, part) for part in ("key", "value"))
     cached = f"{architecture}.attention.head_count_kv"
     per_layer = header.arrays.get(cached)
     total_heads = sum(map(int, per_layer)) if per_layer else layers * _number(header, cached, heads)
     return total_heads * (keys + values) * CACHE_ELEMENT_BYTES
+
+
+def _head_length(header: _Header, architecture: str, part: str) -> int:
+    """Numbers in one head's key or value; an even share of the embedding where the header does not say."""
+    heads = _number(header, f"{architecture}.attention.head_count")
+    share = _number(header, f"{architecture}.embedding_length") // max(1, heads)
+    return _number(header, f"{architecture}.attention.{part}_length", share)
 
 
 def _number(header: _Header, key: str, default: int = 0) -> int:

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 DEFAULT_CONTEXT_TOKENS = 4096
 BATCH_TOKENS = 512
 """Prompt tokens between two looks at whether the reply was stopped: about two seconds of prefill on two slow cores."""
+KEY_BLOCK = 32
+"""Keys are kept in 8 bits on processors, by blocks of so many: reading them back is the larger part of attention over a
+long conversation, and integer products are faster than products of 16-bit floats. See docs/design.md."""
 GREEDY = {"temperature": 0.0, "top_k": 1}
 
 
@@ -80,7 +83,7 @@ class LlamaCppGenerator:
             need_bytes=estimate_memory_bytes(info, self._context_length, self._settings.slots),
             limit_bytes=self._settings.memory_limit_bytes,
         )
-        self._start()
+        self._start(info)
 
     def _choose_context(self, info: GgufInfo) -> int:
         trained = info.context_length or DEFAULT_CONTEXT_TOKENS
@@ -91,11 +94,11 @@ class LlamaCppGenerator:
             )
         return min(wanted, trained)
 
-    def _start(self) -> None:
+    def _start(self, info: GgufInfo) -> None:
         import xllamacpp
 
         key = secrets.token_urlsafe(24)
-        params = self._parameters(xllamacpp.CommonParams(), key)
+        params = self._parameters(xllamacpp.CommonParams(), key, info)
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
@@ -108,7 +111,9 @@ class LlamaCppGenerator:
             self.model, self._settings.slots, self._context_length, params.cpuparams.n_threads,
         )  # fmt: skip
 
-    def _parameters(self, params: Any, key: str) -> Any:
+    def _parameters(self, params: Any, key: str, info: GgufInfo) -> Any:
+        import xllamacpp
+
         settings = self._settings
         threads = settings.threads or free_threads()
         params.model.path = str(self._path)
@@ -121,6 +126,8 @@ class LlamaCppGenerator:
             params.n_gpu_layers = 0
             params.fit_params = False  # sizes are chosen here; trying them out costs a third of the loading
             params.flash_attn_type = _without_flash_attention()
+            if info.key_length and info.key_length % KEY_BLOCK == 0:
+                params.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_Q8_0
         elif settings.gpu_layers is not None:
             params.n_gpu_layers = settings.gpu_layers
         params.warmup = False  # the first prompt warms it as well, half a second earlier

@@ -36,7 +36,9 @@ def test_the_default_model_is_read_as_the_reference_reads_it(default_model: Path
 
 def test_the_kv_cache_of_the_default_model_is_layers_times_heads_times_length(default_model: Path) -> None:
     """SmolLM2-135M has 30 layers with 3 heads of 64 for keys and as many for values, in 16 bits."""
-    assert check_gguf(default_model).cache_bytes_per_token == 30 * 3 * (64 + 64) * 2
+    info = check_gguf(default_model)
+    assert info.cache_bytes_per_token == 30 * 3 * (64 + 64) * 2
+    assert info.key_length == 64
 
 
 def test_a_file_that_lacks_its_last_byte_is_cut(tmp_path: Path) -> None:
@@ -54,6 +56,7 @@ def test_heads_that_differ_by_layer_are_added_up(tmp_path: Path) -> None:
 def test_explicit_head_lengths_are_preferred(tmp_path: Path) -> None:
     info = check_gguf(write_gguf(tmp_path / "tiny.gguf", kv_heads=1, value_length=40))
     assert info.cache_bytes_per_token == 2 * 1 * (40 + 40) * 2
+    assert info.key_length == 40
 
 
 def test_memory_grows_with_context_and_slots(tmp_path: Path) -> None:
