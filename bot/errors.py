@@ -10,6 +10,13 @@
     │   └── GenerationFailed   said so itself
     ├── StorageError           locked, corrupt, newer, read-only, disk full
     ├── Busy                   too many messages wait in this conversation
+    ├── ChannelError           a platform did not do what was asked
+    │   ├── RateLimited            it names a time to wait
+    │   ├── Rejected               it will not have it, now or later
+    │   ├── Gone                   nobody is there any more: blocked, removed, deactivated
+    │   ├── Moved                  the chat goes on under another id
+    │   └── Unreachable            it surely did not arrive
+    │       └── OutcomeUnknown     it may have arrived
     └── PluginError
 
 Each carries the key of a text in `prompts/languages/` and its values, so that it is told in the language of
@@ -71,6 +78,46 @@ class StorageError(ParleyError):
 
 class Busy(ParleyError):
     """Too many messages wait already."""
+
+
+class ChannelError(ParleyError):
+    """A platform did not do what was asked. `reason` is its own word, for the log and `parley doctor`."""
+
+    def __init__(self, reason: str, *, key: str = "errors.channel") -> None:
+        super().__init__(key, problem=reason)
+        self.reason = reason
+
+
+class RateLimited(ChannelError):
+    """The platform wants to be left alone for `retry_after` seconds."""
+
+    def __init__(self, reason: str, *, retry_after: float) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Rejected(ChannelError):
+    """The platform will not have it, now or later."""
+
+
+class Gone(ChannelError):
+    """Nobody is there any more."""
+
+
+class Moved(ChannelError):
+    """The chat goes on under another id, `chat`."""
+
+    def __init__(self, reason: str, *, chat: str) -> None:
+        super().__init__(reason)
+        self.chat = chat
+
+
+class Unreachable(ChannelError):
+    """What was sent surely did not arrive."""
+
+
+class OutcomeUnknown(Unreachable):
+    """What was sent may have arrived."""
 
 
 class PluginError(ParleyError):

@@ -41,6 +41,7 @@ class Person:
     name: str = ""
     language: str = ""
     """An IETF language tag, or empty when the channel does not tell."""
+    is_bot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,12 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     conversation_id: int | None = None
     """The conversation to speak in; None means the current one of the address."""
+    is_private: bool = True
+    """Whether only the person and the assistant read there."""
+    is_addressed: bool = True
+    """Whether it is meant for the assistant: always in private; in a group by mention, reply or command."""
+    quote: str = ""
+    """What the message replies to says, where the platform tells."""
 
 
 # -- what is remembered -------------------------------------------------------------------------------------

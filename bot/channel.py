@@ -1,0 +1,215 @@
+"""What passes between a channel's adapter and the core: what arrives, what is sent, what the channel can do.
+
+Frozen values and the two seams `Adapter` and `Intake`; knows no platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from bot.types import Address, Attachment, Message
+
+# -- what arrives -------------------------------------------------------------------------------------------
+
+
+class UpdateKind(StrEnum):
+    """What happened on the platform."""
+
+    MESSAGE = "message"
+    EDIT = "edit"
+    """A message that was said before now reads as `message.text`."""
+    DELETION = "deletion"
+    """The message `message.id` is no longer there."""
+    CHOICE = "choice"
+    """A button was pressed: `message.id` is the message that it stands under, `detail` what it sends."""
+    REACTION = "reaction"
+    """Somebody reacted to the message `message.id`; `detail` is the emoji, empty where it was taken back."""
+    MOVED = "moved"
+    """The chat goes on under another id, `detail`."""
+    GONE = "gone"
+    """The assistant was blocked or removed there: nothing can be sent until BACK."""
+    BACK = "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One thing that happened on the platform, as the inbox keeps it."""
+
+    kind: UpdateKind
+    message: Message
+    """Who, where, when, and what was said; in updates of other kinds only as far as their kind says."""
+    id: str = ""
+    """The platform's id of the update, unique on the account; empty where there is none."""
+    detail: str = ""
+
+    @property
+    def key(self) -> str:
+        """Names what happened, however often the platform tells it; empty where only `id` can tell."""
+        place = f"{self.message.address.chat}/{self.message.id}"
+        if self.kind is UpdateKind.MESSAGE and self.message.id:
+            return f"message:{place}"
+        if self.kind is UpdateKind.EDIT and self.message.id:
+            return f"edit:{place}/{self.message.at.timestamp():.0f}/{self.detail}"
+        if self.kind is UpdateKind.DELETION:
+            return f"deletion:{place}"
+        return ""
+
+
+class Intake(Protocol):
+    """Where an adapter puts what arrives."""
+
+    async def accept(self, updates: Sequence[Update]) -> None:
+        """Keep the updates durably. Only when this has returned may the platform be told that they were received.
+
+        Accepting one twice is harmless.
+
+        Raises:
+            StorageError: they could not be kept; the platform must not be told, and they are to be tried again.
+        """
+
+
+# -- what is sent -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text that is shown in some way. Offsets and lengths count code points."""
+
+    kind: str
+    """bold, italic, strikethrough, code, pre, link, quote, spoiler."""
+    start: int
+    end: int
+    value: str = ""
+    """The URL of a link, the language of `pre`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One message that is sent, ready for the platform: it fits, and is formatted as the channel declared."""
+
+    text: str
+    spans: tuple[Span, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+    """Buttons under it: (what is shown, what is sent back); at most 64 bytes are sent back."""
+    reply_to: str = ""
+    """The platform's id of the message that it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a message stands that was sent."""
+
+    address: Address
+    id: str
+
+
+# -- what the channel can do --------------------------------------------------------------------------------
+
+
+class Format(StrEnum):
+    """How formatted text travels."""
+
+    SPANS = "spans"
+    """As plain text with `Content.spans`."""
+    MARKDOWN = "markdown"
+    """As Markdown source."""
+    PLAIN = "plain"
+
+
+class PreviewStyle(StrEnum):
+    """How a reply is shown while it is being made."""
+
+    NONE = "none"
+    DRAFT = "draft"
+    """By `Adapter.preview`: it vanishes by itself, and costs no message."""
+    EDIT = "edit"
+    """As a message that is edited until it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A rate: `burst` at once, then `per_second`; None is no limit."""
+
+    per_second: float | None = None
+    burst: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the channel can do, as its adapter declares it."""
+
+    format: Format = Format.PLAIN
+    longest: int = 4096
+    """Of one message, in units of `measure`."""
+    utf16: bool = False
+    """Whether lengths count UTF-16 units instead of code points."""
+    table_columns: int = 34
+    """How wide a table may be, to be shown as one."""
+    can_edit: bool = False
+    can_delete: bool = False
+    can_type: bool = False
+    can_choose: bool = False
+    private_preview: PreviewStyle = PreviewStyle.NONE
+    group_preview: PreviewStyle = PreviewStyle.NONE
+    # how much may be sent
+    account_budget: Budget = field(default_factory=Budget)
+    private_budget: Budget = field(default_factory=Budget)
+    group_budget: Budget = field(default_factory=Budget)
+
+    def measure(self, text: str) -> int:
+        """The length of a text as the platform counts it."""
+        return len(text.encode("utf-16-le", "surrogatepass")) // 2 if self.utf16 else len(text)
+
+
+class Adapter(Protocol):
+    """One account on one platform: translates, and nothing more. It is entered before anything else is called.
+
+    What sends raises, all from `bot.errors`: `RateLimited` (the platform names a time to wait), `Rejected` (it will
+    not have it, now or later), `Gone` (nobody is there any more), `Moved` (the chat has another id), `Unreachable` (it
+    surely did not arrive), `OutcomeUnknown` (it may have arrived).
+    """
+
+    @property
+    def name(self) -> str:
+        """The channel: the first part of its addresses."""
+
+    @property
+    def account(self) -> str:
+        """Which account of the channel this is, stable over restarts; known once it is entered."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def run(self, intake: Intake) -> None:
+        """Receive until cancelled, putting everything into `intake` before the platform is told.
+
+        Raises:
+            Rejected: the account cannot be used (a wrong or revoked token); nothing but its owner can mend that.
+            Unreachable: the connection broke in a way that it could not mend itself; it may be run again.
+        """
+
+    async def send(self, address: Address, content: Content) -> Receipt: ...
+
+    async def edit(self, receipt: Receipt, content: Content) -> None:
+        """Make the message read as `content`; a message that does so already is no error."""
+
+    async def delete(self, receipt: Receipt) -> None:
+        """Take the message away; one that is gone already is no error."""
+
+    async def preview(self, address: Address, key: str, content: Content) -> None:
+        """Show a reply that is not whole yet, until the next message; `key` (digits) names the reply."""
+
+    async def typing(self, address: Address) -> None:
+        """Show for some seconds that an answer is being made."""
+
+    async def acknowledge(self, update: Update, text: str = "") -> None:
+        """Tell the platform that a CHOICE was noticed, showing `text` briefly; too late is no error."""
+
+    def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
+        """The content of an attachment, in chunks."""
+
+    async def announce(self, commands: Sequence[tuple[str, str]], language: str) -> None:
+        """Tell the platform which commands there are: (name, what it does), in a language; empty is the default."""
