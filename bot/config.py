@@ -15,10 +15,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
+from bot.config_errors import explain
 from bot.errors import ConfigurationError
 
 FILE_NAME = "parley.toml"
@@ -64,7 +67,10 @@ class ModelSection(_Section):
     @field_validator("memory_limit")
     @classmethod
     def _is_size(cls, value: str) -> str:
-        parse_size(value)
+        try:
+            parse_size(value)
+        except ValueError as error:
+            raise PydanticCustomError("size", "not a size") from error
         return value
 
 
@@ -134,7 +140,7 @@ class Settings(_Section):
             try:
                 ZoneInfo(value)
             except (KeyError, ValueError, OSError) as error:
-                raise ValueError(f"{value} is not a time zone; use a name such as Europe/Berlin") from error
+                raise PydanticCustomError("zone", "not a time zone") from error
         return value
 
 
@@ -151,8 +157,8 @@ class Configuration:
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL of the store."""
-        return self.settings.storage.url or f"sqlite:///{(self.home / 'parley.db').as_posix()}"
+        """The SQLAlchemy URL of the store; in the folder's name, signs that mean something in URLs are quoted."""
+        return self.settings.storage.url or f"sqlite:///{quote((self.home / 'parley.db').as_posix(), safe=' +/:')}"
 
     @property
     def models_folder(self) -> Path:
@@ -323,17 +329,7 @@ def _check(raw: dict[str, Any], origins: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        raise _explain(error, origins) from None
-
-
-def _explain(error: ValidationError, origins: Mapping[str, str]) -> ConfigurationError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    origin = next((where for name, where in origins.items() if name == key or name.startswith(f"{key}.")), FILE_NAME)
-    if first["type"] == "extra_forbidden":
-        return ConfigurationError("errors.config_key_unknown", key=key, origin=origin, hint=_nearest_key(key))
-    problem = first["msg"].removeprefix("Value error, ")
-    return ConfigurationError("errors.config_value_wrong", key=key, origin=origin, problem=problem)
+        raise explain(error, origins, default_origin=FILE_NAME, nearest_key=_nearest_key) from None
 
 
 def _nearest_key(key: str) -> str:

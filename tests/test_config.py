@@ -20,6 +20,7 @@ from bot.config import (
 )
 from bot.errors import ConfigurationError
 from bot.texts import Texts
+from storage.location import file_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -128,6 +129,12 @@ def test_the_data_folder_is_where_parley_home_says(tmp_path: Path) -> None:
     assert configuration.database_url == f"sqlite:///{tmp_path.as_posix()}/my data/parley.db"
 
 
+@pytest.mark.parametrize("name", ["what?", "no#1", "100%", "a%20b", "a&b=c;d", "ein+zwei", "数据"])
+def test_any_sign_may_stand_in_the_name_of_the_data_folder(tmp_path: Path, name: str) -> None:
+    configuration = load(environment={"PARLEY_HOME": str(tmp_path / name)})
+    assert file_of(configuration.database_url) == tmp_path / name / "parley.db"
+
+
 def test_a_relative_data_folder_becomes_absolute(tmp_path: Path) -> None:
     assert home_folder({"PARLEY_HOME": "data"}) == tmp_path / "data"
 
@@ -209,6 +216,104 @@ def test_a_wrong_value_is_named_with_its_key_and_file(tmp_path: Path, text: str)
 
 def test_a_wrong_value_in_a_variable_is_named_with_the_variable() -> None:
     assert "PARLEY_MODEL__SLOTS" in refusal({"PARLEY_MODEL__SLOTS": "many"})
+
+
+WRONG_VALUES = """language = "de"
+timezone = "Mars/Olympus"
+
+[model]
+threads = "two"          # words
+context_length = 10
+memory_limit = "much"
+show_reasoning = "maybe"
+dtype = "int4"
+nmae = "x"
+
+[sampling]
+stop = [1, 2]
+top_p = 0
+temperature = "hot"
+
+[plugins]
+skills = "chat"
+"""
+
+
+def lines_told(tmp_path: Path, text: str, language: str) -> list[str]:
+    """What a person reads, line by line."""
+    write(tmp_path / "parley.toml", text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(environment={})
+    return caught.value.told(Texts(language)).splitlines()
+
+
+def test_everything_that_is_wrong_is_told_at_once_in_plain_words(tmp_path: Path) -> None:
+    heading, *lines = lines_told(tmp_path, WRONG_VALUES, "en")
+    assert heading == "12 things are wrong in the configuration:"
+    assert lines == [
+        '- parley.toml, line 1: `language` must be one of "", "en", "zh", not "de".',
+        '- parley.toml, line 2: `timezone` must be the name of a time zone, such as Europe/Berlin, not "Mars/Olympus".',
+        "- parley.toml, line 6: `model.context_length` must be at least 256, not 10.",
+        '- parley.toml, line 5: `model.threads` must be a whole number, not "two".',
+        '- parley.toml, line 9: `model.dtype` must be one of "auto", "bfloat16", "float16", "float32", not "int4".',
+        '- parley.toml, line 7: `model.memory_limit` must be a size, such as 8GB or 512MiB, not "much".',
+        '- parley.toml, line 8: `model.show_reasoning` must be true or false, not "maybe".',
+        "- parley.toml, line 10: there is no key `model.nmae`. The nearest is: model.name. Correct or remove it.",
+        '- parley.toml, line 15: `sampling.temperature` must be a number, not "hot".',
+        "- parley.toml, line 14: `sampling.top_p` must be more than 0, not 0.",
+        '- parley.toml, line 13: `sampling.stop` must be a list of texts, such as ["a", "b"], not 1.',
+        '- parley.toml, line 18: `plugins.skills` must be a list of texts, such as ["a", "b"], not "chat".',
+    ]
+
+
+def test_what_is_wrong_is_told_in_chinese_without_a_word_of_english(tmp_path: Path) -> None:
+    heading, *lines = lines_told(tmp_path, WRONG_VALUES, "zh")
+    assert "12" in heading
+    assert '- parley.toml 第 5 行：`model.threads` 必须是整数，而不是 "two"。' in lines
+    assert not [line for line in lines if "Input" in line or "should" in line or "valid" in line]
+
+
+def test_a_single_wrong_value_is_one_sentence(tmp_path: Path) -> None:
+    assert lines_told(tmp_path, "[chat]\nmax_pending = 1.5", "en") == [
+        "parley.toml, line 2: `chat.max_pending` must be a whole number, not 1.5."
+    ]
+
+
+def test_a_line_that_is_not_certain_is_not_told(tmp_path: Path) -> None:
+    for text in ('model = { threads = "two" }', '[model]\nname = """\nthreads = 1\n"""\nthreads = "two"\n'):
+        (line,) = lines_told(tmp_path, text, "en")
+        assert line == 'parley.toml: `model.threads` must be a whole number, not "two".'
+
+
+def test_a_value_too_long_to_read_is_cut(tmp_path: Path) -> None:
+    (line,) = lines_told(tmp_path, f'[model]\nthreads = "{"9x" * 500}"', "en")
+    assert len(line) < 130
+    assert line.endswith('…".')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[model]\napi_key = 4711",
+        'model = "hush-4711"',
+        '[model]\noptions = "hush-4711"',
+        'channels = "hush-4711"',
+        '[channels]\ntelegram = "hush-4711"',
+        "[storage]\nurl = 4711",
+        '[model]\napi_key = ["hush-4711"]',
+    ],
+)
+def test_a_wrong_value_where_a_secret_may_stand_is_not_shown(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "parley.toml", text)
+    told = refusal({})
+    assert "must be a" in told
+    assert "4711" not in told
+
+
+def test_wrong_values_of_variables_are_told_together() -> None:
+    told = refusal({"PARLEY_MODEL__SLOTS": "many", "PARLEY_MODEL__THREADS": "0"})
+    assert 'PARLEY_MODEL__SLOTS: `model.slots` must be a whole number, not "many".' in told
+    assert 'PARLEY_MODEL__THREADS: `model.threads` must be at least 1, not "0".' in told
 
 
 def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:

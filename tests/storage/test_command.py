@@ -22,6 +22,19 @@ def test_path_says_where_the_database_is(database: Path, capsys: pytest.CaptureF
     assert not database.exists()
 
 
+@pytest.mark.parametrize("name", ["what?mode=ro", "no#1", "100%", "a%20b"])
+def test_any_sign_may_stand_in_the_name_of_the_data_folder(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARLEY_HOME", str(tmp_path / name))
+    assert main(["db", "upgrade"]) == 0
+    assert str(tmp_path / name / "parley.db") in capsys.readouterr().out
+    assert (tmp_path / name / "parley.db").is_file()
+    assert main(["db", "backup"]) == 0
+    (backup,) = (tmp_path / name).glob("*.bak")
+    assert main(["db", "restore", str(backup)]) == 0
+
+
 def test_path_hides_a_password(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("PARLEY_STORAGE__URL", "postgresql://ann:secret@host/db")
     assert main(["db", "path"]) == 0
