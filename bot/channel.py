@@ -183,6 +183,9 @@ class Adapter(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    def is_private(self, address: Address) -> bool:
+        """Whether only one person and the assistant read there."""
+
     async def run(self, intake: Intake) -> None:
         """Receive until cancelled, putting everything into `intake` before the platform is told.
 

@@ -64,6 +64,8 @@ class ParcelDraft:
     arrival_id: int | None = None
     """What it answers."""
     state: ParcelState = ParcelState.WAITING
+    is_repeat: bool = False
+    """Whether an attempt was made whose outcome is unknown: what is sent now is marked as a possible repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,6 @@ class Parcel(ParcelDraft):
     receipt: str = ""
     """The platform's id of the message, once that is known."""
     attempts: int = 0
-    is_repeat: bool = False
-    """Whether an attempt was made whose outcome is unknown: the next one is marked, and is the last."""
     created_at: datetime | None = None
     reason: str = ""
     """Why it was set aside."""
@@ -125,6 +125,9 @@ class Ledger(Protocol):
 
     async def postpone(self, parcel_id: int, *, is_repeat: bool = False) -> None:
         """Remember that the attempt failed and another will be made: WAITING. `is_repeat` where it may have arrived."""
+
+    async def aim(self, parcel_id: int, target: str) -> None:
+        """Turn a SEND into an EDIT of the message `target`, which was sent to hold its place."""
 
     async def set_aside(self, parcel_id: int, reason: str) -> None:
         """Remember that no further attempt will be made: DEAD."""

@@ -75,6 +75,10 @@ class Message:
     """Whether it is meant for the assistant: always in private; in a group by mention, reply or command."""
     quote: str = ""
     """What the message replies to says, where the platform tells."""
+    after_turn_id: int | None = None
+    """The turn to go on from, of whatever conversation; None means from where the conversation stands."""
+    is_resumed: bool = False
+    """Whether an earlier attempt to answer may have been interrupted, so that parts of it may be stored."""
 
 
 # -- what is remembered -------------------------------------------------------------------------------------
