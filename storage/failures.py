@@ -1,14 +1,17 @@
 """What SQLite, other databases and the system report, in words that a person can act on; the one place that tells.
 
-Texts never hold what was stored.
+Where a database cannot be written, the file system is asked why. Texts never hold what was stored.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
@@ -36,6 +39,12 @@ SYSTEM_ERRORS = {
     errno.EIO: "storage.disk_failed",
 }
 
+BARRED = ("storage.read_only", "storage.cannot_open")
+"""Failures behind which rights or a read-only file system may stand."""
+DAMAGES = ("storage.corrupt", "storage.not_a_database")
+"""Failures that a backup helps against."""
+JOURNALS = ("-wal", "-shm", "-journal")
+
 
 @contextmanager
 def explained(place: object) -> Iterator[None]:
@@ -50,13 +59,53 @@ def explain(error: DBAPIError | sqlite3.Error | OSError, place: object) -> Stora
     """What happened to the database at `place` (a path, or a URL without its password)."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, OSError):
-        return StorageError(
-            SYSTEM_ERRORS.get(cause.errno or 0, "storage.cannot_open"), place=place, problem=_named(cause)
-        )
-    if isinstance(cause, sqlite3.Error):
-        return StorageError(_sqlite_key(cause), place=place, problem=cause)
-    # what another database says may quote what was to be stored
-    return StorageError("storage.failed", place=place, problem=type(cause).__name__)
+        key, problem = SYSTEM_ERRORS.get(cause.errno or 0, "storage.cannot_open"), _named(cause)
+    elif isinstance(cause, sqlite3.Error):
+        key, problem = _sqlite_key(cause), str(cause)
+    else:  # what another database says may quote what was to be stored
+        key, problem = "storage.failed", type(cause).__name__
+    path = getattr(place, "file", place)
+    barrier = find_barrier(path) if key in BARRED and isinstance(path, Path) else None
+    return barrier or StorageError(key, place=place, problem=problem)
+
+
+def find_barrier(file: Path) -> StorageError | None:
+    """What keeps this user from writing a database, its journals or its folder; None where the system sees nothing."""
+    folder = next(path for path in file.parents if path.exists())
+    if _is_on_read_only_disk(file if file.exists() else folder):
+        return StorageError("storage.read_only_disk", place=file)
+    for path in (file, *(file.with_name(file.name + journal) for journal in JOURNALS)):
+        if path.is_file() and not _may(path, os.R_OK | os.W_OK):
+            return StorageError("storage.read_only_file", place=path, user=_user())
+    if folder.is_dir() and not _may(folder, os.W_OK | os.X_OK):
+        return StorageError("storage.read_only_folder", place=file, folder=folder, user=_user())
+    return None
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+if sys.platform == "win32":
+
+    def _is_on_read_only_disk(path: Path) -> bool:
+        return False
+
+    def _user() -> str:
+        return os.environ.get("USERNAME", "")
+
+else:
+    import pwd
+
+    def _is_on_read_only_disk(path: Path) -> bool:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+    def _user() -> str:
+        number = os.geteuid()
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:  # as in a container whose user has no name
+            return str(number)
 
 
 def result_of(error: sqlite3.Error) -> str:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.cli.checks import Finding, Patient, Status
+from bot.errors import StorageError
 from bot.generation.sizes import format_size
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 LITTLE_DISK_BYTES = 1_000_000_000
 NO_DISK_BYTES = 50_000_000
+LOCK_SECONDS = 3.0
+"""How long another program may hold the database before that is worth telling."""
 
 
 def check_processor(patient: Patient) -> Finding:
@@ -86,45 +95,64 @@ def _exposed(home: Path) -> list[str]:
 
 
 def check_database(patient: Patient) -> Finding:
-    """Whether the database opens, is ours and of a known revision; nothing is made or migrated."""
+    """Whether the database opens, is ours, of a known revision and can be written; nothing is made or migrated."""
     from storage.location import locate
 
     location = locate(patient.configuration.database_url)
     if location.file is not None and not location.file.exists():
         return Finding(patient.tell("doctor.database_later", place=location))
-    return _opened(patient, thorough=False)
+    return _opened(patient)
 
 
 def check_integrity(patient: Patient) -> Finding:
-    """Whether the database is sound, all of it."""
+    """Whether the database is sound, all of it; one that cannot be read is not for that reason damaged."""
+    from sqlalchemy import text
+
+    from storage.failures import DAMAGES
     from storage.location import locate
 
     location = locate(patient.configuration.database_url)
     if location.file is None or not location.file.exists():
         return Finding(patient.tell("doctor.integrity_elsewhere"))
-    return _opened(patient, thorough=True)
+    try:
+        with _connection(patient) as connection:
+            result = str(connection.scalar(text("PRAGMA quick_check(1)")))
+    except StorageError as error:
+        if error.key in DAMAGES:
+            raise
+        told = patient.tell("doctor.integrity_unknown", problem=error.told(patient.texts))
+        return Finding(told, mend=patient.tell("doctor.mend_database"), status=Status.BROKEN)
+    return _integrity(patient, result)
 
 
-def _opened(patient: Patient, *, thorough: bool) -> Finding:
-    """Open the database and read its revision, or look at every page of it."""
-    from sqlalchemy import text
-
+@contextmanager
+def _connection(patient: Patient) -> Iterator[Connection]:
+    """A connection to the database that is there; it changes nothing, and what goes wrong is told."""
     from storage.engine import make_engine
     from storage.failures import explained
+    from storage.location import locate
+
+    location = locate(patient.configuration.database_url)
+    engine = make_engine(location, busy_timeout_seconds=LOCK_SECONDS)
+    try:
+        with explained(location), engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _opened(patient: Patient) -> Finding:
+    """Open the database, read its revision, and ask the system whether it could be written."""
+    from storage.failures import find_barrier
     from storage.location import locate
     from storage.migrations import HEAD
     from storage.opening import find_revision
 
     location = locate(patient.configuration.database_url)
-    engine = make_engine(location)
-    try:
-        with explained(location), engine.connect() as connection:
-            if thorough:
-                result = str(connection.scalar(text("PRAGMA quick_check(1)")))
-                return _integrity(patient, result)
-            revision = find_revision(connection, location, head=HEAD)
-    finally:
-        engine.dispose()
+    with _connection(patient) as connection:
+        revision = find_revision(connection, location, head=HEAD)
+    if location.file and (barrier := find_barrier(location.file)):
+        raise barrier
     size = format_size(location.file.stat().st_size) if location.file else "–"
     found = patient.tell("doctor.database", place=location, size=size, revision=revision or "–")
     return Finding(found, "" if revision == HEAD else patient.tell("doctor.database_upgrade", revision=HEAD))

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.cli import main
 from bot.cli.checks import Check, Finding, Patient, Status
+from bot.cli.checks_machine import check_database, check_integrity
 from bot.cli.doctor import CHECKS
 from bot.config import defaults
-from bot.texts import Texts
+from bot.texts import LANGUAGES, Texts, use_overlay
 from tests.cli.program import parley
 from tests.servers.openai_server import OpenAIServer
 
+NOBODY = 65534
 NOT_QUICK = {"server", "graphics", "integrity"}
 
 
@@ -268,6 +273,60 @@ def test_a_damaged_page_is_found(installed: Path) -> None:
     assert findings["integrity"]["status"] == "broken"
 
 
+READ_ONLY = ("file", "folder", "log")
+
+
+@contextmanager
+def read_only(what: str) -> Iterator[Path]:
+    """A data folder with a sound database, of which this process may not write a part, even as root."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        assert parley("db", "upgrade", variables={"PARLEY_HOME": name}).returncode == 0
+        parts = {"file": home / "parley.db", "folder": home, "log": home / "parley.db-wal"}
+        parts["log"].touch()
+        for path in (home, *home.iterdir()):
+            mode = 0o777 if path.is_dir() else 0o666
+            path.chmod(mode & ~0o222 if path == parts[what] else mode)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(NOBODY)
+        try:
+            yield home
+        finally:
+            os.seteuid(user)
+            home.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights otherwise")
+@pytest.mark.parametrize("what", READ_ONLY)
+@pytest.mark.parametrize("check", [check_database, check_integrity])
+def test_a_database_that_may_not_be_written_is_not_told_as_damaged(
+    check: Callable[[Patient], Finding], what: str, home: Path
+) -> None:
+    assert main(["db", "upgrade"]) == 0
+    use_overlay(None)  # it lies where only root may look
+    assert examined(check, home).status is Status.OK  # and what it imports is read while everything may be
+    with read_only(what) as folder:
+        findings = [examined(check, folder, language) for language in LANGUAGES]
+    for finding in findings:
+        if check is check_database:
+            assert finding.status is Status.BROKEN
+            assert "chmod u+rw" in finding.found
+        assert "restore" not in finding.found + finding.mend
+
+
+def test_a_lock_of_another_program_is_no_reason_to_restore(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["db", "upgrade"]) == 0
+    monkeypatch.setattr("bot.cli.checks_machine.LOCK_SECONDS", 0.05)
+    with closing(sqlite3.connect(installed / "parley.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        finding = examined(check_integrity, installed)
+    assert finding.status is Status.BROKEN
+    assert "locked" in finding.found
+    assert "restore" not in finding.found + finding.mend
+
+
 def test_a_password_in_the_databases_address_is_not_shown(installed: Path) -> None:
     _, findings = examine("--quick", PARLEY_STORAGE__URL="postgresql://ann:hush-hush@127.0.0.1:9/parley")
     assert findings["database"]["status"] == "broken"
@@ -295,8 +354,8 @@ def test_a_data_folder_that_is_a_file_is_broken(tmp_path: Path) -> None:
 # -- checks themselves --------------------------------------------------------------------------------------
 
 
-def examined(look: Callable[[Patient], Finding], home: Path) -> Finding:
-    patient = Patient(defaults({"PARLEY_HOME": str(home)}), Texts("en"), {})
+def examined(look: Callable[[Patient], Finding], home: Path, language: str = "en") -> Finding:
+    patient = Patient(defaults({"PARLEY_HOME": str(home)}), Texts(language), {})
     return Check("model", look).run(patient)
 
 

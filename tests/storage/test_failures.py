@@ -168,7 +168,7 @@ def read_only_folder(*, with_database: bool) -> Iterator[Path]:
 @pytest.mark.parametrize("below", ["parley.db", "new/parley.db"])
 async def test_a_read_only_folder_is_told(below: str) -> None:
     with read_only_folder(with_database=False) as folder:
-        assert await failure_of_opening(url_of(folder / below)) == "storage.read_only"
+        assert await failure_of_opening(url_of(folder / below)) == "storage.read_only_folder"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights otherwise")
@@ -176,7 +176,34 @@ async def test_a_read_only_database_is_told() -> None:
     with read_only_folder(with_database=True) as folder, pytest.raises(StorageError) as caught:
         async with open_store(url_of(folder / "parley.db")) as store:
             await store.create_conversation(HERE, at=NOON)
-    assert told(caught.value) == "storage.read_only"
+    assert told(caught.value) == "storage.read_only_file"
+    assert "restore" not in str(caught.value)
+    assert f"chmod u+rw {folder / 'parley.db'}" in str(caught.value)
+
+
+async def test_a_read_only_file_system_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's own answer is set, since only an administrator could mount such a one."""
+    monkeypatch.setattr("storage.failures._is_on_read_only_disk", lambda path: True)
+    async with open_store(url_of(file)):
+        pass
+    with refused_writes(), pytest.raises(StorageError) as caught:
+        async with open_store(url_of(file)) as store:
+            await store.create_conversation(HERE, at=NOON)
+    assert told(caught.value) == "storage.read_only_disk"
+
+
+@contextmanager
+def refused_writes() -> Iterator[None]:
+    """SQLite refuses every write that is tried inside, as on a read-only file system."""
+
+    def refuse(connection: sqlite3.Connection, record: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    event.listen(Engine, "connect", refuse)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", refuse)
 
 
 @contextmanager
