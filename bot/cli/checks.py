@@ -48,6 +48,8 @@ class Patient:
     environment: Mapping[str, str]
     error: ConfigurationError | None = None
     """Why the configuration could not be read; `configuration` holds the defaults then."""
+    shows_progress: bool = False
+    """Whether somebody watches what takes long."""
 
     def tell(self, key: str, /, **values: object) -> str:
         """The text in the person's language."""

@@ -15,6 +15,8 @@ from bot.generation.model import GeneratorSettings, ModelFormat, ResolvedModel
 from bot.generation.sizes import format_size
 
 NEEDED_PACKAGES = {"llamacpp": ("xllamacpp",), "transformers": ("torch", "transformers"), "openai": ("openai",)}
+SLOW_BYTES = 500_000_000
+"""From here on reading a file takes so long that it is shown."""
 TIGHT = 0.8
 """Above this share of the free memory, other programs may come to need what the model takes."""
 
@@ -37,6 +39,46 @@ def check_model(patient: Patient) -> Finding:
         raise ModelError("generation.no_chat_template", model=model.name)
     header = {"architecture": info.architecture, "context": info.context_length or "–"}
     return Finding(patient.tell("doctor.model_gguf", **values, **header), why)
+
+
+def check_weights(patient: Patient) -> Finding:
+    """Whether the model's file is to the last byte what was installed; reads all of it."""
+    from bot.cli.progress import InstallationProgress
+    from bot.generation.fetching import hash_file
+
+    model = patient.model
+    if model is None:
+        return patient.unchecked()
+    path = Path(model.location)
+    name, expected = _known_hash(patient, model)
+    if not expected:
+        return Finding(patient.tell("doctor.weights_unknown"))
+    if patient.shows_progress and path.stat().st_size >= SLOW_BYTES:
+        with InstallationProgress(patient.texts) as progress:
+            progress.news("models.verifying", path=path)
+            sha256 = hash_file(path, progress)
+    else:
+        sha256 = hash_file(path)
+    if sha256 == expected:
+        return Finding(patient.tell("doctor.weights", path=path, sha256=sha256))
+    found = patient.tell("doctor.weights_damaged", path=path, sha256=sha256, expected=expected)
+    mend = patient.tell("doctor.mend_weights_again", name=name) if name else patient.tell("doctor.mend_weights")
+    return Finding(found, mend=mend, status=Status.BROKEN)
+
+
+def _known_hash(patient: Patient, model: ResolvedModel) -> tuple[str, str]:
+    """The name by which the model can be installed again, and the hash that its file must have; empty if unknown."""
+    from bot.generation.catalog import HUB_ID, load_catalogue
+    from bot.generation.fetching import recorded_hash
+
+    if model.format is not ModelFormat.GGUF:
+        return "", ""
+    folder, path = patient.configuration.models_folder, Path(model.location)
+    entries = load_catalogue(folder).entries.values()
+    if entry := next((entry for entry in entries if folder / entry.file == path), None):
+        return entry.name, entry.sha256 or recorded_hash(path, however_old=True)
+    is_of_hub = "/" in model.name and HUB_ID.fullmatch(model.name) is not None
+    return model.name if is_of_hub else "", recorded_hash(path, however_old=True)
 
 
 def check_generator(patient: Patient) -> Finding:

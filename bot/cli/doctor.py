@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from bot.cli.checks import Check, Finding, Patient, Status
 from bot.cli.checks_machine import check_database, check_folder, check_graphics, check_integrity, check_processor
-from bot.cli.checks_model import check_generator, check_memory, check_model, check_server
+from bot.cli.checks_model import check_generator, check_memory, check_model, check_server, check_weights
 from bot.cli.checks_setup import (
     check_channels,
     check_configuration,
@@ -34,6 +34,7 @@ CHECKS = (
     Check("persona", check_persona),
     Check("channels", check_channels),
     Check("model", check_model),
+    Check("weights", check_weights, quick=False),
     Check("generator", check_generator),
     Check("server", check_server, quick=False),
     Check("memory", check_memory),
@@ -58,7 +59,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the checks and tell; 1 where something is broken."""
     patient = Patient(
-        arguments.configuration, arguments.texts, os.environ, getattr(arguments, "configuration_error", None)
+        arguments.configuration,
+        arguments.texts,
+        os.environ,
+        getattr(arguments, "configuration_error", None),
+        shows_progress=not arguments.json,
     )
     checks = [check for check in CHECKS if check.quick or not arguments.quick]
     results = ((check, check.run(patient)) for check in checks)

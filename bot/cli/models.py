@@ -58,17 +58,18 @@ def _add(arguments: argparse.Namespace) -> int:
     section = configuration.settings.model
     if arguments.model is None and section.base_url and section.generator in ("auto", "openai"):
         raise ModelError("models.server_needs_none", url=section.base_url)
-    return _install(describe(arguments.model or section.name, configuration.models_folder), arguments)
+    # whoever adds what is there already doubts it
+    return _install(describe(arguments.model or section.name, configuration.models_folder), arguments, verify=True)
 
 
-def _install(entry: CatalogueEntry, arguments: argparse.Namespace) -> int:
+def _install(entry: CatalogueEntry, arguments: argparse.Namespace, *, verify: bool = False) -> int:
     from bot.cli.progress import InstallationProgress
     from bot.generation.install import install, kept_bytes
 
     folder, texts = arguments.configuration.models_folder, arguments.texts
     try:
         with InstallationProgress(texts) as progress:
-            installed = install(entry, folder, watcher=progress)
+            installed = install(entry, folder, verify=verify, watcher=progress)
     except KeyboardInterrupt:
         kept = kept_bytes(entry, folder)
         key = "models.interrupted_kept" if kept else "models.interrupted"

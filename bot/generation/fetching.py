@@ -74,10 +74,16 @@ def copy_hashed(source: IO[bytes], target: BinaryIO, *, total_bytes: int | None,
     return digest.hexdigest()
 
 
-def hash_file(path: Path) -> str:
-    """The SHA-256 of a file."""
+def hash_file(path: Path, watcher: Watcher | None = None) -> str:
+    """The SHA-256 of a file; the watcher sees it being read."""
+    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            done += len(chunk)
+            if watcher:
+                watcher.progress(done, total)
+    return digest.hexdigest()
 
 
 def _record_of(path: Path) -> Path:
@@ -89,11 +95,11 @@ def record_hash(path: Path, sha256: str) -> None:
     _record_of(path).write_text(f"{sha256}  {path.name}\n", encoding="utf-8")
 
 
-def recorded_hash(path: Path) -> str:
-    """The hash that was recorded since the file last changed; empty where there is none."""
+def recorded_hash(path: Path, *, however_old: bool = False) -> str:
+    """The hash that was recorded since the file last changed, or at any time; empty where there is none."""
     record = _record_of(path)
     try:
-        fresh = record.stat().st_mtime_ns >= path.stat().st_mtime_ns
+        fresh = however_old or record.stat().st_mtime_ns >= path.stat().st_mtime_ns
         return record.read_text(encoding="utf-8").partition(" ")[0] if fresh else ""
     except OSError:
         return ""

@@ -118,21 +118,30 @@ def _choose_gguf(reference: str, files: Sequence[_HubFile], name: str | None, qu
 
 def _fetch_weights(source: HubSource, entry: CatalogueEntry, scratch: Path, watcher: Watcher) -> Fetched:
     target = scratch / Path(entry.file).name
-    if _take_cached(source.repo, source.file, target):
-        return Fetched(target, hash_file(target))
+    if is_cached := _take_cached(source.repo, source.file, target):
+        sha256 = hash_file(target)
+        if sha256 == (entry.sha256 or sha256):
+            return Fetched(target, sha256)
+        target.unlink()
     offered = next((file for file in _files(source.repo) if file.name == source.file), None)
-    _fetch_file(source.repo, source.file, target, watcher)
+    # what is damaged in the cache would be taken from there by the library as well
+    _download(source.repo, source.file, target, watcher, force_download=is_cached)
     sha256 = hash_file(target)
     check_hash(target, sha256=sha256, expected=offered.sha256 if offered else "", source=source.repo)
     return Fetched(target, sha256)
 
 
 def _fetch_file(repo: str, file: str, target: Path, watcher: Watcher) -> None:
+    if not _take_cached(repo, file, target):
+        _download(repo, file, target, watcher)
+
+
+def _download(repo: str, file: str, target: Path, watcher: Watcher, *, force_download: bool = False) -> None:
     from huggingface_hub import hf_hub_download
 
-    if not _take_cached(repo, file, target):
-        path = hf_hub_download(repo, file, local_dir=target.parent / "hub", tqdm_class=_bar(watcher))
-        Path(path).replace(target)
+    folder, bar = target.parent / "hub", _bar(watcher)
+    path = hf_hub_download(repo, file, local_dir=folder, tqdm_class=bar, force_download=force_download)
+    Path(path).replace(target)
 
 
 def _take_cached(repo: str, file: str, target: Path) -> bool:

@@ -98,6 +98,7 @@ def install(
     entry: CatalogueEntry,
     models_folder: Path,
     *,
+    verify: bool = False,
     watcher: Watcher | None = None,
     free_bytes: FreeBytes = disk_free_bytes,
     wait: Callable[[float], None] = sleep,
@@ -107,6 +108,7 @@ def install(
     Args:
         entry: what to install.
         models_folder: where; created where it is missing.
+        verify: whether a file that is there is read in full, even if it was found whole before.
         watcher: is told what happens.
         free_bytes: the free bytes where a path is.
         wait: sleeps for the seconds given.
@@ -117,10 +119,14 @@ def install(
     """
     watcher = watcher or Silence()
     target = models_folder / entry.file
-    if is_whole(entry, target, watcher):
+    # of a file from an address nobody else knows the hash
+    sha256 = entry.sha256 or (recorded_hash(target, however_old=True) if verify else "")
+    if is_whole(entry, target, sha256=sha256, watcher=watcher, verify=verify):
         return Installed(entry, target, already=True)
     with telling_disk_errors(models_folder), _scratch_folder(entry, models_folder, watcher, wait) as scratch:
-        if is_whole(entry, target):  # another process was faster
+        if verify:  # what is on record has turned out not to hold
+            forget_hash(target)
+        if is_whole(entry, target, sha256=sha256):  # another process was faster
             return Installed(entry, target, already=True)
         _check_space(entry, scratch, free_bytes)
         _place(entry, _fetch(entry, _Fetching(entry, scratch, watcher, free_bytes, wait)), target)
@@ -128,16 +134,22 @@ def install(
     return Installed(entry, target, already=False)
 
 
-def is_whole(entry: CatalogueEntry, target: Path, watcher: Watcher | None = None) -> bool:
-    """Whether the model is in its place and is what it should be; hashes it only if that is not on record."""
+def is_whole(
+    entry: CatalogueEntry, target: Path, *, sha256: str, watcher: Watcher | None = None, verify: bool = False
+) -> bool:
+    """Whether the model is in its place and has the hash, if one is known; reads it only if that is not on record."""
     if not target.exists():
         return False
     if target.is_dir():
         return has_safetensors(target)
-    if entry.sha256:
-        whole = recorded_hash(target) == entry.sha256 or _has_hash(target, entry.sha256)
-    else:
+    if not sha256:
         whole = _is_sound(entry, target)
+    elif not verify and recorded_hash(target) == sha256:
+        whole = True
+    else:
+        if watcher:
+            watcher.news("models.verifying", path=target)
+        whole = _has_hash(target, sha256, watcher)
     if not whole and watcher:
         watcher.news("models.replacing", path=target)
     return whole
@@ -290,8 +302,8 @@ def _check_space(entry: CatalogueEntry, scratch: Path, free_bytes: FreeBytes) ->
         check_space(scratch.parent.parent, max(0, entry.size_bytes * copies - have), free_bytes)
 
 
-def _has_hash(path: Path, sha256: str) -> bool:
-    if hash_file(path) != sha256:
+def _has_hash(path: Path, sha256: str, watcher: Watcher | None) -> bool:
+    if hash_file(path, watcher) != sha256:
         return False
     try:
         record_hash(path, sha256)

@@ -19,12 +19,14 @@ from bot.cli.checks import Check, Finding, Patient, Status
 from bot.cli.checks_machine import check_database, check_integrity
 from bot.cli.doctor import CHECKS
 from bot.config import defaults
+from bot.generation.fetching import record_hash
 from bot.texts import LANGUAGES, Texts, use_overlay
 from tests.cli.program import parley
+from tests.generation.gguf_files import sha256_of
 from tests.servers.openai_server import OpenAIServer
 
 NOBODY = 65534
-NOT_QUICK = {"server", "graphics", "integrity"}
+NOT_QUICK = {"weights", "server", "graphics", "integrity"}
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def test_a_model_that_is_not_installed_is_told_with_the_command_that_installs_it
     assert status == 1
     assert findings["model"]["status"] == "broken"
     assert "parley models add smollm2-135m-instruct" in findings["model"]["found"]
-    assert {findings[name]["status"] for name in ("generator", "server", "memory")} == {"warning"}
+    assert {findings[name]["status"] for name in ("weights", "generator", "server", "memory")} == {"warning"}
 
 
 def test_a_model_file_that_was_cut_off_is_broken(home: Path, default_model: Path) -> None:
@@ -171,6 +173,61 @@ def test_a_model_file_that_was_cut_off_is_broken(home: Path, default_model: Path
     status, findings = examine()
     assert status == 1
     assert findings["model"]["status"] == "broken"
+
+
+@pytest.fixture
+def damaged(home: Path, default_model: Path) -> Path:
+    """The default model with one byte in its middle changed; `parley models add` would take it from a file."""
+    folder = home / "models"
+    folder.mkdir(parents=True)
+    content = bytearray(default_model.read_bytes())
+    sha256 = sha256_of(bytes(content))
+    (folder / "catalog.toml").write_text(
+        f"""
+        [[models]]
+        name = "smollm2-135m-instruct"
+        format = "gguf"
+        file = "{default_model.name}"
+        licence = "Apache-2.0"
+        size_bytes = {len(content)}
+        sha256 = "{sha256}"
+        sources = [{{ path = "{default_model}" }}]
+        """,
+        encoding="utf-8",
+    )
+    content[len(content) // 2] ^= 0xFF
+    (folder / default_model.name).write_bytes(content)
+    record_hash(folder / default_model.name, sha256)
+    return folder / default_model.name
+
+
+def test_a_file_that_is_damaged_in_its_middle_is_found_and_mended_as_told(damaged: Path, default_model: Path) -> None:
+    status, findings = examine()
+    assert status == 1
+    assert findings["weights"]["status"] == "broken"
+    assert "parley models add smollm2-135m-instruct" in findings["weights"]["mend"]
+    assert parley("models", "add", "smollm2-135m-instruct").returncode == 0
+    assert damaged.read_bytes() == default_model.read_bytes()
+    status, findings = examine()
+    assert status == 0
+    assert findings["weights"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("size", [1, 10**9])
+def test_reading_a_large_file_is_shown(
+    installed: Path, size: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bot.cli.checks_model.SLOW_BYTES", size)
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().err
+    assert ("Reading" in shown) == ("100 %" in shown) == (size == 1)
+
+
+def test_a_file_of_ones_own_has_nothing_to_be_compared_with(tmp_path: Path, default_model: Path) -> None:
+    (tmp_path / "mine.gguf").symlink_to(default_model)
+    status, findings = examine(PARLEY_MODEL__NAME=str(tmp_path / "mine.gguf"))
+    assert status == 0
+    assert "no SHA-256" in findings["weights"]["found"]
 
 
 def test_a_model_that_may_not_take_what_it_needs_is_broken(installed: Path) -> None:

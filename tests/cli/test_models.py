@@ -17,7 +17,6 @@ import pytest
 
 from bot.cli import main
 from bot.generation.catalog import DEFAULT_MODEL
-from bot.generation.fetching import record_hash
 from tests.cli.program import PARLEY
 from tests.generation.gguf_files import sha256_of, write_gguf
 from tests.servers.files_server import Fault, FilesServer
@@ -59,6 +58,15 @@ def models(home: Path) -> Path:
     return folder
 
 
+def damage(path: Path) -> None:
+    """Turn bits in the middle; the file's size and time stay."""
+    times = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 def configuration_of(path: Path) -> dict[str, dict[str, str]]:
     """A parley.toml as it stands."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -77,6 +85,45 @@ def test_adding_without_a_name_installs_the_configured_model(
     shutil.copyfile(default_model, models / FILE)
     assert main(["models", "add"]) == 0
     assert f"{DEFAULT_MODEL} is installed already" in capsys.readouterr().out
+
+
+def test_adding_again_replaces_a_file_that_was_damaged_unnoticed(models: Path, home: Path, capsys: Captured) -> None:
+    """Size, time and record are as they were, as when a disk fails."""
+    main(["models", "add", "tiny"])
+    damage(models / "tiny.gguf")
+    capsys.readouterr()
+    assert main(["models", "add", "tiny"]) == 0
+    said = capsys.readouterr()
+    assert "to see whether it is whole" in said.err
+    assert "not as it should be" in said.err
+    assert "tiny is installed:" in said.out
+    assert (models / "tiny.gguf").read_bytes() == (home / "original.gguf").read_bytes()
+
+
+def test_a_damaged_file_from_an_address_is_known_by_its_record(
+    server: FilesServer, models: Path, home: Path, capsys: Captured
+) -> None:
+    url = f"{server.url}/my.gguf"
+    server.files["/my.gguf"] = (home / "original.gguf").read_bytes()
+    main(["models", "add", url])
+    damage(models / "my.gguf")
+    assert main(["models", "add", url]) == 0
+    assert "not as it should be" in capsys.readouterr().err
+    assert (models / "my.gguf").read_bytes() == server.files["/my.gguf"]
+
+
+def test_a_damaged_file_stays_where_it_cannot_be_fetched_again_and_is_not_taken_for_whole_later(
+    models: Path, home: Path, capsys: Captured
+) -> None:
+    main(["models", "add", "tiny"])
+    damage(models / "tiny.gguf")
+    (home / "original.gguf").rename(home / "away.gguf")
+    for _ in range(2):
+        assert main(["models", "add", "tiny"]) == 1
+    assert (models / "tiny.gguf").is_file()
+    (home / "away.gguf").rename(home / "original.gguf")
+    assert main(["models", "add", "tiny"]) == 0
+    assert "tiny is installed:" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("models")
@@ -331,12 +378,3 @@ def test_on_a_terminal_a_person_is_asked_and_sees_a_bar(models: Path) -> None:
         terminal.close()
         assert terminal.exitstatus == status
     assert not (models / "tiny.gguf").exists()
-
-
-def test_adding_an_installed_model_reads_no_more_than_its_record(models: Path, home: Path, capsys: Captured) -> None:
-    """The record holds as long as the file is not newer."""
-    shutil.copyfile(home / "original.gguf", models / "tiny.gguf")
-    record_hash(models / "tiny.gguf", sha256_of((home / "original.gguf").read_bytes()))
-    (home / "original.gguf").unlink()
-    assert main(["models", "add", "tiny"]) == 0
-    assert "already" in capsys.readouterr().out

@@ -14,7 +14,7 @@ import pytest
 from bot.errors import DownloadError
 from bot.generation import hub
 from tests.generation.gguf_files import write_gguf
-from tests.servers.files_server import Fault, FilesServer
+from tests.servers.files_server import COMMIT, Fault, FilesServer
 
 PROGRAM = """
 import json, sys
@@ -111,6 +111,20 @@ def test_the_users_hub_cache_is_used_without_the_network(server: FilesServer, hu
     (snapshot / "Qwen3-4B-Q4_K_M.gguf").write_bytes(content)
     assert hub_at.install("qwen3-4b", HF_HUB_OFFLINE="1")["path"] == str(hub_at.models / "Qwen3-4B-Q4_K_M.gguf")
     assert not server.requests
+
+
+def test_a_file_that_is_damaged_in_the_hubs_cache_is_fetched_anew(
+    server: FilesServer, hub_at: Hub, content: bytes
+) -> None:
+    server.publish("org/name", {"m.gguf": content})
+    folder = hub_at.cache / "hub" / "models--org--name"
+    for part in ("refs", f"snapshots/{COMMIT}"):
+        (folder / part).mkdir(parents=True)
+    (folder / "refs" / "main").write_text(COMMIT)
+    (folder / "snapshots" / COMMIT / "m.gguf").write_bytes(content[:-1] + b"?")
+    answer = hub_at.install("org/name")
+    assert "path" in answer, answer
+    assert Path(answer["path"]).read_bytes() == content
 
 
 def test_offline_is_told(server: FilesServer, hub_at: Hub, content: bytes) -> None:
