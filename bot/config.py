@@ -14,11 +14,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from bot.config_errors import explain
@@ -97,6 +97,39 @@ class ChatSection(_Section):
     """Messages of one conversation that may wait."""
 
 
+def _matching(pattern: str, kind: str) -> AfterValidator:
+    """Lets texts of that pattern pass; `kind` names what must stand there."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise PydanticCustomError(kind, "not a name of that form")
+        return text
+
+    return AfterValidator(check)
+
+
+_Person = Annotated[str, _matching(r"[^:/\s]+:\S+", "person")]
+_PersonOrChat = Annotated[str, _matching(r"[^:/\s]+[:/]\S+", "person_or_chat")]
+_Place = Annotated[str, _matching(r"[^:/\s]+(/\S+)?", "place")]
+AccessMode = Literal["pairing", "open", "allow"]
+
+
+class AccessSection(_Section):
+    """Who is answered on channels. `telegram:12345` is a person, `telegram/-100123` is a chat."""
+
+    mode: AccessMode = "pairing"
+    owners: tuple[_Person, ...] = ()
+    allowed: tuple[_PersonOrChat, ...] = ()
+    blocked: tuple[_PersonOrChat, ...] = ()
+    modes: dict[_Place, AccessMode] = {}
+    """Other modes of single channels (`telegram`) and chats (`telegram/-100123`)."""
+    messages_per_minute: int = Field(20, ge=0)
+    """Of one person; 0 is no limit."""
+    longest_message: int = Field(16_000, ge=0)
+    """In characters; 0 is no limit."""
+    pairing_minutes: int = Field(60, ge=1)
+
+
 class StorageSection(_Section):
     """Where conversations are kept."""
 
@@ -127,6 +160,7 @@ class Settings(_Section):
     model: ModelSection = ModelSection()
     sampling: SamplingSection = SamplingSection()
     chat: ChatSection = ChatSection()
+    access: AccessSection = AccessSection()
     storage: StorageSection = StorageSection()
     log: LogSection = LogSection()
     plugins: PluginsSection = PluginsSection()

@@ -42,9 +42,15 @@ EXPECTED = {
     "less_than_equal": "at_most",
     "size": "size",
     "zone": "zone",
+    "person": "person",
+    "person_or_chat": "person_or_chat",
+    "place": "place",
 }
 """The kind of a complaint to the name of the text that says what the value must be. Source:
-https://docs.pydantic.dev/latest/errors/validation_errors/; the last two are our own."""
+https://docs.pydantic.dev/latest/errors/validation_errors/; those of `OWN_KINDS` are our own."""
+OWN_KINDS = ("size", "zone", "person", "person_or_chat", "place")
+KEY_ITSELF = "[key]"
+"""What pydantic puts at the end of a place where a key is wrong, and not what stands under it."""
 BOUNDS = ("ge", "gt", "le", "lt")
 HEADER = re.compile(r"\s*\[+\s*([^\[\]]+?)\s*\]+\s*(?:#.*)?")
 ASSIGNMENT = re.compile(r"\s*([A-Za-z0-9_.\"'\s-]+?)\s*=")
@@ -119,8 +125,8 @@ def _problems(
 ) -> Iterator[Problem]:
     seen = set()
     for one in error.errors(include_url=False):
-        key = ".".join(part for part in one["loc"] if isinstance(part, str))
-        is_item = isinstance(one["loc"][-1], int)
+        key = ".".join(part for part in one["loc"] if isinstance(part, str) and part != KEY_ITSELF)
+        is_item = isinstance(one["loc"][-1], int) and one["type"] not in OWN_KINDS
         kind = "list_type" if is_item else one["type"]
         if (kind, key) in seen:  # of several wrong items of a list the first
             continue

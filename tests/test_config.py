@@ -316,6 +316,25 @@ def test_wrong_values_of_variables_are_told_together() -> None:
     assert 'PARLEY_MODEL__THREADS: `model.threads` must be at least 1, not "0".' in told
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('owners = ["telegram/-100123"]', '`access.owners` must be a person on a channel, such as "telegram:12345"'),
+        ('blocked = ["ann"]', "`access.blocked` must be a person"),
+        ('modes = { "telegram:-100123" = "open" }', "`access.modes.telegram:-100123` must be a channel"),
+        ('modes = { telegram = "opne" }', 'must be one of "pairing", "open", "allow", not "opne"'),
+    ],
+)
+def test_a_person_or_chat_of_the_wrong_form_is_told(tmp_path: Path, line: str, told: str) -> None:
+    write(tmp_path / "parley.toml", f"[access]\n{line}\n")
+    assert told in refusal({})
+
+
+def test_modes_of_channels_and_chats_can_be_a_variable() -> None:
+    settings = load(environment={"PARLEY_ACCESS__MODES": '{telegram = "allow", "telegram/-1" = "open"}'}).settings
+    assert settings.access.modes == {"telegram": "allow", "telegram/-1": "open"}
+
+
 def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
     write(tmp_path / "parley.toml", '[model]\nname = "x\n')
     assert "line 2" in refusal({})
