@@ -21,11 +21,30 @@ ANY_MODEL = "default"
 
 
 def missing_entry(reference: str, configuration: Configuration) -> CatalogueEntry | None:
-    """The catalogue's entry that has to be installed before `reference` can be used."""
-    entry = load_catalogue(configuration.models_folder).find(reference)
-    if entry is None or entry.kind is not ModelKind.CHAT or (configuration.models_folder / entry.file).exists():
+    """What has to be installed before `reference` can be used: of the catalogue, from a hub, or from an address.
+
+    Raises:
+        ModelError: the hub, which is asked about an id, has no such model, or none that can run.
+        DownloadError: the hub cannot be asked.
+    """
+    folder = configuration.models_folder
+    if entry := load_catalogue(folder).find(reference):
+        return None if entry.kind is not ModelKind.CHAT or (folder / entry.file).exists() else entry
+    is_address = reference.lower().startswith(("http://", "https://"))
+    # where a server is configured, a hub id that is not installed is how the server calls its model
+    if (configuration.settings.model.base_url and not is_address) or not _is_to_be_fetched(reference, folder):
         return None
-    return entry
+    from bot.generation.install import describe
+
+    return describe(reference, folder)
+
+
+def _is_to_be_fetched(reference: str, models_folder: Path) -> bool:
+    try:
+        resolve(reference, models_folder=models_folder)
+    except ModelError as error:
+        return error.key == "models.not_installed"
+    return False
 
 
 def use(reference: str, configuration: Configuration, texts: Texts, *, server_model: str | None = None) -> None:

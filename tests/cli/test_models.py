@@ -17,7 +17,7 @@ import pytest
 
 from bot.cli import main
 from bot.generation.catalog import DEFAULT_MODEL
-from tests.cli.program import PARLEY
+from tests.cli.program import PARLEY, parley
 from tests.generation.gguf_files import sha256_of, write_gguf
 from tests.servers.files_server import Fault, FilesServer
 
@@ -205,6 +205,67 @@ def test_a_variable_that_outweighs_the_file_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PARLEY_MODEL__NAME", "another")
     assert main(["models", "use", "tiny"]) == 0
     assert "PARLEY_MODEL__NAME" in capsys.readouterr().out
+
+
+def use_from_hub(server: FilesServer, reference: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the program, for which the server is the hub; the hub's library reads its variables once a process."""
+    hub = {
+        "HF_ENDPOINT": server.url,
+        "HF_HOME": "hf",
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_PROXY": "*",
+    }
+    return parley("models", "use", reference, variables={"PARLEY_MODEL__GENERATOR": "auto", **hub, **variables})
+
+
+@pytest.mark.parametrize(("reference", "file"), [("org/name", "name-Q4_K_M.gguf"), ("org/name:Q8_0", "name-Q8_0.gguf")])
+def test_choosing_a_hubs_model_fetches_it_first(
+    server: FilesServer, home: Path, models: Path, reference: str, file: str
+) -> None:
+    content = (home / "original.gguf").read_bytes()
+    server.publish("org/name", {"name-Q8_0.gguf": content, "name-Q4_K_M.gguf": content})
+    done = use_from_hub(server, reference)
+    assert done.returncode == 0, done.stderr
+    assert f"{reference} is not installed yet; installing it first." in done.stderr.decode()
+    assert "100 %" in done.stderr.decode()
+    assert f"{reference} answers from now on" in done.stdout.decode()
+    assert (models / "org--name" / file).read_bytes() == content
+    assert configuration_of(home / "parley.toml")["model"]["name"] == reference
+    asked = len(server.requests)
+    assert use_from_hub(server, reference).returncode == 0
+    assert len(server.requests) == asked, "what is there needs no hub"
+
+
+def test_choosing_a_hubs_model_offline_says_what_to_do_and_writes_nothing(server: FilesServer, home: Path) -> None:
+    done = use_from_hub(server, "org/name", HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    assert "HF_HUB_OFFLINE" in done.stderr.decode()
+    assert not server.requests
+    assert not (home / "parley.toml").exists()
+
+
+def test_choosing_a_model_that_the_hub_lacks_is_told(server: FilesServer, home: Path) -> None:
+    done = use_from_hub(server, "org/none")
+    assert done.returncode == 1
+    assert "org/none" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert not (home / "parley.toml").exists()
+
+
+def test_where_a_server_is_configured_a_hub_id_is_the_servers_model(server: FilesServer, home: Path) -> None:
+    _serve_models(server, "org/name")
+    done = use_from_hub(server, "org/name", PARLEY_MODEL__BASE_URL=f"{server.url}/v1")
+    assert done.returncode == 0, done.stderr
+    assert not (home / "models").exists()
+
+
+def test_choosing_a_file_at_an_address_fetches_it_first(server: FilesServer, models: Path, home: Path) -> None:
+    server.files["/my.gguf"] = (home / "original.gguf").read_bytes()
+    url = f"{server.url}/my.gguf"
+    assert main(["models", "use", url]) == 0
+    assert (models / "my.gguf").read_bytes() == server.files["/my.gguf"]
+    assert configuration_of(home / "parley.toml")["model"]["name"] == url
 
 
 def _serve_models(server: FilesServer, *names: str) -> None:
