@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.clock import Clock
+from bot.people import CODE_VALID_SECONDS, Roll
 from bot.protocols import Command, Generator, Reply, Store
 from bot.skills.personas import Personas
 from bot.texts import Texts
@@ -54,6 +55,12 @@ class SkillContext:
     """Lets the model answer what the conversation ends with, and stores the answer."""
     stop: Callable[[], bool]
     """Stops the reply that is running at the address; False where there is none."""
+    # who may speak
+    is_owner: bool = False
+    """Whether the person may let others in."""
+    roll: Roll | None = None
+    """None where nobody has to be let in."""
+    code_valid_seconds: float = CODE_VALID_SECONDS
 
     @property
     def argument(self) -> str:
