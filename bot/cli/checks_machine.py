@@ -41,7 +41,7 @@ def check_processor(patient: Patient) -> Finding:
 
 def check_graphics(patient: Patient) -> Finding:
     """Graphics processors; one that the default generator would leave idle is worth knowing of."""
-    from bot.generation.hardware import find_gpus
+    from bot.generation.hardware import find_gpus, llamacpp_sees_gpu
 
     gpus = find_gpus()
     if not gpus:
@@ -50,18 +50,9 @@ def check_graphics(patient: Patient) -> Finding:
         f"{gpu.name} ({format_size(gpu.memory_free_bytes)} / {format_size(gpu.memory_total_bytes)})" for gpu in gpus
     )
     found = patient.tell("doctor.gpus", gpus=listed)
-    if patient.model is not None and patient.model.format == "gguf" and not _llamacpp_sees_gpu():
+    if patient.model is not None and patient.model.format == "gguf" and not llamacpp_sees_gpu():
         return Finding(found, patient.tell("doctor.gpu_idle"), patient.tell("doctor.mend_graphics"), Status.WARNING)
     return Finding(found)
-
-
-def _llamacpp_sees_gpu() -> bool:
-    """Whether llama.cpp was built with a backend for the graphics processor."""
-    try:
-        import xllamacpp
-    except ImportError:
-        return False
-    return any("CPU" not in str(device["type"]) for device in xllamacpp.get_device_info())
 
 
 def check_folder(patient: Patient) -> Finding:

@@ -179,17 +179,24 @@ def _need(patient: Patient, model: ResolvedModel) -> tuple[int, str]:
         return weights, patient.tell("doctor.memory_weights", weights=format_size(weights))
     section = patient.configuration.settings.model
     info, slots = check_gguf(Path(model.location)), section.slots or 1
-    context = _context(info, section.context_length)
+    context, short = _contexts(info, section.context_length)
     need = estimate_memory_bytes(info, context, slots)
     parts = {"weights": format_size(weights), "rest": format_size(need - weights), "context": context, "slots": slots}
-    return need, patient.tell("doctor.memory_parts", **parts)
+    why = patient.tell("doctor.memory_parts", **parts)
+    if short < context:
+        least = format_size(estimate_memory_bytes(info, short, slots))
+        why += patient.tell("doctor.memory_short", context=short, need=least)
+    return need, why
 
 
-def _context(info: GgufInfo, configured: int | None) -> int:
+def _contexts(info: GgufInfo, configured: int | None) -> tuple[int, int]:
+    """Tokens that a conversation is given, and that a single short message makes do with."""
+    from bot.cli.chat import SHORT_CONTEXT_TOKENS
     from bot.generation.llamacpp import DEFAULT_CONTEXT_TOKENS
 
-    wanted = configured or DEFAULT_CONTEXT_TOKENS
-    return min(wanted, info.context_length or wanted)
+    wanted = [configured or tokens for tokens in (DEFAULT_CONTEXT_TOKENS, SHORT_CONTEXT_TOKENS)]
+    most = info.context_length or max(wanted)
+    return min(wanted[0], most), min(wanted[1], most)
 
 
 def _origin(patient: Patient, key: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.config import Configuration
 from bot.generation.catalog import CatalogueEntry, load_catalogue
-from bot.generation.hardware import Machine, measure_machine
+from bot.generation.hardware import Machine, llamacpp_sees_gpu, measure_machine
 from bot.generation.model import ModelFormat
 from bot.generation.recommend import Fit, Recommendation, recommend
 from bot.generation.sizes import format_size
@@ -78,13 +78,8 @@ def _others(folder: Path, entries: Sequence[CatalogueEntry]) -> Iterator[Catalog
 
 
 def _gpu_runs_gguf(machine: Machine) -> bool:
-    """Whether the installed llama.cpp sees more than the processor; asked only where there is more."""
-    if not machine.gpus:
-        return machine.apple_silicon
-    import xllamacpp
-
-    cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
-    return any(device["type"] != cpu for device in xllamacpp.get_device_info())
+    """Asked only where there is more than the processor."""
+    return llamacpp_sees_gpu() if machine.gpus else machine.apple_silicon
 
 
 # -- for people ---------------------------------------------------------------------------------------------

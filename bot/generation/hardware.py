@@ -182,6 +182,16 @@ def find_gpus() -> tuple[Gpu, ...]:
     return parse_gpus(listing)
 
 
+def llamacpp_sees_gpu() -> bool:
+    """Whether the llama.cpp that is installed has a backend for more than the processor; not where it cannot run."""
+    try:
+        import xllamacpp
+    except ImportError:
+        return False
+    cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+    return any(device["type"] != cpu for device in xllamacpp.get_device_info())
+
+
 def parse_gpus(listing: str) -> tuple[Gpu, ...]:
     """The lines of `nvidia-smi`: name, MiB in all, MiB free; a line without figures is passed over."""
     found = []

@@ -20,6 +20,8 @@ from bot.cli.checks_machine import check_database, check_integrity
 from bot.cli.doctor import CHECKS
 from bot.config import defaults
 from bot.generation.fetching import record_hash
+from bot.generation.gguf import check_gguf, estimate_memory_bytes
+from bot.generation.sizes import format_size
 from bot.texts import LANGUAGES, Texts, use_overlay
 from tests.cli.program import parley
 from tests.generation.gguf_files import sha256_of
@@ -240,6 +242,21 @@ def test_a_model_that_may_not_take_what_it_needs_is_broken(installed: Path) -> N
 def test_context_and_slots_count_in_what_is_needed(installed: Path) -> None:
     _, findings = examine("--quick", PARLEY_MODEL__CONTEXT_LENGTH="2048", PARLEY_MODEL__SLOTS="3")
     assert "3 × 2048" in findings["memory"]["why"]
+    assert "parley chat" not in findings["memory"]["why"], "a configured length holds for every run"
+
+
+@pytest.mark.parametrize(("arguments", "tokens"), [(["chat", "Hi"], 2048), (["chat"], 4096)])
+def test_the_memory_that_is_told_is_that_of_the_context_which_runs(
+    installed: Path, arguments: list[str], tokens: int
+) -> None:
+    _, findings = examine("--quick")
+    variables = {"PARLEY_MODEL__GENERATOR": "auto", "PARLEY_LOG__LEVEL": "INFO", "PARLEY_SAMPLING__MAX_TOKENS": "1"}
+    log = parley(*arguments, given=b"Hi\n", variables=variables).stderr.decode()
+    assert f"1 slots of {tokens} tokens" in log
+    assert f"{tokens} tokens" in findings["memory"]["why"]
+    info = check_gguf(installed / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    told = findings["memory"]["found"] if tokens == 4096 else findings["memory"]["why"]
+    assert format_size(estimate_memory_bytes(info, tokens, 1)) in told
 
 
 def test_more_threads_than_cores_are_told(installed: Path) -> None:

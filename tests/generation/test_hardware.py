@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,11 @@ def test_gpus_are_read_from_nvidias_list() -> None:
         Gpu("NVIDIA H200", 143771 * mib, 143160 * mib),
         Gpu("NVIDIA, Odd Name", 1024 * mib, 512 * mib),
     )
+
+
+def test_a_llama_cpp_that_cannot_be_loaded_sees_no_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    assert not hardware.llamacpp_sees_gpu()
 
 
 def test_threads_leave_busy_cores_alone(monkeypatch: pytest.MonkeyPatch) -> None:
