@@ -119,14 +119,15 @@ def usable_cores(limits: CgroupLimits | None = None) -> int:
 
 
 def free_threads() -> int:
-    """Threads that generate fastest now.
+    """Threads that generate fastest, for as long as the model is loaded.
 
     One a physical core (decoding waits for memory, which siblings share), less the cores that other processes
     keep busy: threads that wait for each other at every layer lose most of their speed as soon as one has to
-    share its core.
+    share its core, while one thread less costs no more than its share. So where there are many cores, one is left
+    for what may come.
     """
     usable = usable_cores()
-    threads = usable if usable <= FEW_CORES else max(FEW_CORES, min(usable, _physical_cores()))
+    threads = usable if usable <= FEW_CORES else max(FEW_CORES, min(usable, _physical_cores()) - 1)
     return max(1, min(threads, (os.cpu_count() or 1) - _busy_elsewhere()))
 
 

@@ -107,6 +107,19 @@ def test_threads_leave_busy_cores_alone(monkeypatch: pytest.MonkeyPatch) -> None
         assert hardware.free_threads() == threads
 
 
+@pytest.mark.parametrize(
+    ("usable", "physical", "threads"), [(1, 64, 1), (2, 1, 2), (4, 4, 4), (5, 8, 4), (8, 8, 7), (16, 8, 7), (6, 64, 5)]
+)
+def test_of_many_cores_one_is_left_for_what_may_come(
+    usable: int, physical: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: usable)
+    monkeypatch.setattr(hardware, "_physical_cores", lambda: physical)
+    monkeypatch.setattr(hardware, "_busy_elsewhere", lambda: 0)
+    assert hardware.free_threads() == threads
+
+
 def test_disk_space_is_told_for_a_folder_that_is_yet_to_be_made(tmp_path: Path) -> None:
     assert disk_free_bytes(tmp_path / "a" / "b") > 0
 
