@@ -1,0 +1,103 @@
+"""One bot on Telegram, as the core sees it; what each method does and raises is told in `bot.channel.Adapter`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from adapters.telegram import sending
+from adapters.telegram.receiving import Receiver, Sleep
+from adapters.telegram.updates import Translator
+from bot.channel import Budget, Capabilities, Content, Format, Intake, PreviewStyle, Receipt, Update
+from bot.types import Address, Attachment
+
+# https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+LIMITS: dict[str, Any] = {"account_budget": Budget(30, 30), "private_budget": Budget(1, 3)}
+LIMITS |= {"longest": 4096, "utf16": True, "group_budget": Budget(20 / 60, 5)}
+ABILITIES: dict[str, Any] = dict.fromkeys(("can_edit", "can_delete", "can_type", "can_choose"), True)
+ABILITIES |= {"private_preview": PreviewStyle.DRAFT, "group_preview": PreviewStyle.EDIT}
+CAPABILITIES = Capabilities(Format.SPANS, **LIMITS, **ABILITIES)
+LONGEST_NOTICE = 200
+
+
+class TelegramAdapter:
+    """One bot. Enter it, which asks Telegram who it is; then run it."""
+
+    class Config(BaseModel):
+        """The table of the channel; `docs/telegram.md` tells what the keys mean."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+        token: SecretStr = Field(min_length=1)
+        names: tuple[str, ...] = ()
+        longest_download_bytes: int = Field(20_000_000, ge=1)
+        base_url: str = "https://api.telegram.org/bot"
+        base_file_url: str = ""
+        proxy: str = Field("", pattern=r"^(https?://.+)?$")
+        webhook_url: HttpUrl | None = None
+        webhook_listen: str = Field("", pattern=r"^(.+:\d+)?$")
+
+    def __init__(self, config: Config, *, name: str = "telegram", home: Path, sleep: Sleep = asyncio.sleep) -> None:
+        """Prepare; nothing is sent. `home` is where adapters may keep files; this one has none."""
+        self.name, self.account, self.capabilities = name, "", CAPABILITIES
+        self._config, self._sleep = config, sleep
+        token, self._proxy = config.token.get_secret_value(), config.proxy or None
+        self._bot = sending.new_bot(token, config.base_url, config.base_file_url, self._proxy)
+
+    async def __aenter__(self) -> Self:
+        with sending.told():
+            await self._bot.__aenter__()
+        self.account = str(self._bot.id)
+        return self
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await self._bot.__aexit__(*exception)
+
+    def is_private(self, address: Address) -> bool:
+        return not address.chat.startswith("-")
+
+    async def run(self, intake: Intake) -> None:
+        receiver = Receiver(self._bot, Translator(self._bot.bot, self.name, self._config.names), intake, self._sleep)
+        if url := self._config.webhook_url:
+            await receiver.serve(url, self._config.webhook_listen or f"127.0.0.1:{url.port}")
+        else:
+            await receiver.poll()
+
+    async def send(self, address: Address, content: Content) -> Receipt:
+        with sending.told():
+            message = await self._bot.send_message(**_place(address), **sending.shown(content, answers=True))
+        return Receipt(address, str(message.message_id))
+
+    async def edit(self, receipt: Receipt, content: Content) -> None:
+        words = sending.shown(content) | {"chat_id": int(receipt.address.chat), "message_id": int(receipt.id)}
+        with sending.told("message is not modified"):
+            await self._bot.edit_message_text(**words)
+
+    async def delete(self, receipt: Receipt) -> None:
+        with sending.told("message to delete not found"):
+            await self._bot.delete_message(int(receipt.address.chat), int(receipt.id))
+
+    async def preview(self, address: Address, key: str, content: Content) -> None:
+        words: dict[str, Any] = {"text": content.text, "entities": sending.entities(content)}
+        with sending.told():
+            await self._bot.send_message_draft(draft_id=int(key), **words, **_place(address))
+
+    async def typing(self, address: Address) -> None:
+        with sending.told():
+            await self._bot.send_chat_action(action="typing", **_place(address))
+
+    async def acknowledge(self, update: Update, text: str = "") -> None:
+        with sending.told("query is too old"):
+            await self._bot.answer_callback_query(update.message.text, text[:LONGEST_NOTICE])
+
+    def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
+        return sending.fetch(self._bot, attachment, self._config.longest_download_bytes, self._proxy)
+
+    async def announce(self, commands: Sequence[tuple[str, str]], language: str) -> None:
+        with sending.told():
+            await self._bot.set_my_commands(commands, language_code=language)
+
+
+def _place(address: Address) -> dict[str, Any]:
+    return {"chat_id": int(address.chat), "message_thread_id": int(address.thread) if address.thread else None}

@@ -1,0 +1,113 @@
+"""What goes to Telegram: texts with entities, requests for files; and its errors as ours. Knows nothing of updates."""
+
+import logging
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import accumulate
+from typing import Any
+
+import httpx
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, ReplyParameters
+from telegram import error as errors
+from telegram.request import HTTPXRequest
+
+from bot.channel import Content
+from bot.errors import ChannelError, Gone, Moved, OutcomeUnknown, RateLimited, Rejected, Unreachable
+from bot.types import Attachment
+
+ENTITIES = {kind: kind for kind in ("bold", "italic", "strikethrough", "code", "pre", "spoiler")}
+ENTITIES |= {"link": "text_link", "quote": "blockquote"}
+MOST_ENTITIES = 100
+LINK = re.compile("(https?|tg|mailto):", re.IGNORECASE)
+GONE = ("chat not found", "group chat was deactivated", "peer_id_invalid")
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+TIMEOUT_SECONDS = 10.0
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+
+def new_bot(token: str, base_url: str, base_file_url: str, proxy: str | None) -> Bot:
+    """The library's bot, not connected yet."""
+    os.environ.setdefault("PTB_TIMEDELTA", "true")  # else the library warns of its own fields
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold the token
+    logging.getLogger("telegram.request.BaseRequest").setLevel(logging.CRITICAL)  # it logs what people wrote
+    file_url = base_file_url or re.sub("/bot$", "/file/bot", base_url)
+    request = HTTPXRequest(256, *(TIMEOUT_SECONDS,) * 4, proxy=proxy)
+    return Bot(token, base_url, file_url, request, request)
+
+
+def shown(content: Content, *, answers: bool = False) -> dict[str, Any]:
+    """The arguments that say how a message looks and, where that is wanted, what it `answers` if that still exists."""
+    buttons = [InlineKeyboardButton(text, callback_data=data) for text, data in content.choices]
+    width = 3 if all(len(text) <= 12 for text, _ in content.choices) else 2
+    rows = [buttons[start : start + width] for start in range(0, len(buttons), width)]
+    arguments = {"text": content.text, "entities": entities(content), "link_preview_options": NO_PREVIEW}
+    if answers and content.reply_to:
+        arguments["reply_parameters"] = ReplyParameters(int(content.reply_to), allow_sending_without_reply=True)
+    return arguments | {"reply_markup": InlineKeyboardMarkup(rows) if rows else None}
+
+
+def entities(content: Content) -> list[MessageEntity]:
+    """The spans in UTF-16 units; links to what Telegram does not open are left out."""
+    units = [0, *accumulate(2 if sign > "\uffff" else 1 for sign in content.text)]
+    found = []
+    for span in content.spans:
+        if span.end > span.start and (span.kind != "link" or LINK.match(span.value)):
+            url, language = (span.value or None if span.kind == kind else None for kind in ("link", "pre"))
+            start, length = units[span.start], units[span.end] - units[span.start]
+            found.append(MessageEntity(ENTITIES[span.kind], start, length, url=url, language=language))
+    return found[:MOST_ENTITIES]
+
+
+async def fetch(bot: Bot, attachment: Attachment, longest_bytes: int, proxy: str | None) -> AsyncIterator[bytes]:
+    """The file's content."""
+    size = 0
+    try:
+        with told():
+            address = str((await bot.get_file(attachment.reference)).file_path)
+        async with httpx.AsyncClient(proxy=proxy, timeout=TIMEOUT_SECONDS) as web, web.stream("GET", address) as answer:
+            answer.raise_for_status()
+            async for chunk in answer.aiter_bytes():
+                size += len(chunk)
+                if max(size, attachment.size_bytes) > longest_bytes:
+                    raise Rejected(f"> {longest_bytes / 1e6:.0f} MB", key="telegram.file_too_big")
+                yield chunk
+    except httpx.HTTPError as error:
+        raise Unreachable(f"{type(error).__name__} while downloading", key="telegram.unreachable") from None
+
+
+@contextmanager
+def told(*harmless: str) -> Iterator[None]:
+    """Raise the library's errors as ours; a refusal with one of the `harmless` words is none."""
+    try:
+        yield
+    except errors.TelegramError as error:
+        if not (isinstance(error, errors.BadRequest) and any(words in str(error).lower() for words in harmless)):
+            raise _ours(error) from None
+
+
+def _ours(error: errors.TelegramError) -> ChannelError:
+    reason, cause = str(error)[:200], error.__cause__
+    words = reason.lower()
+    match error:
+        case errors.RetryAfter(retry_after=wait):
+            return RateLimited(reason, retry_after=wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
+        case errors.ChatMigrated():
+            return Moved(reason, chat=str(error.new_chat_id))
+        case errors.InvalidToken() | errors.EndPointNotFound():  # their own sentence may quote the token
+            return Rejected(str(cause or error), key="telegram.token_refused")
+        case errors.BadRequest() if "file is too big" in words:
+            return Rejected(reason, key="telegram.file_too_big")
+        case errors.Forbidden():
+            return Gone(reason)
+        case errors.BadRequest():
+            return Gone(reason) if any(gone in words for gone in GONE) else Rejected(reason)
+        case errors.Conflict():
+            return Unreachable(reason, key="telegram.conflict")
+    if isinstance(cause, UnicodeEncodeError):
+        return Rejected(reason)
+    if "too many requests" in words:  # without a time to wait
+        return RateLimited(reason, retry_after=1.0)
+    return (Unreachable if isinstance(cause, NEVER_SENT) else OutcomeUnknown)(reason, key="telegram.unreachable")
