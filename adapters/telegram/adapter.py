@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
@@ -30,7 +30,7 @@ class TelegramAdapter:
 
         model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
         token: SecretStr = Field(min_length=1)
-        names: tuple[str, ...] = ()
+        names: tuple[Annotated[str, Field(min_length=1)], ...] = ()
         longest_download_bytes: int = Field(20_000_000, ge=1)
         base_url: str = "https://api.telegram.org/bot"
         base_file_url: str = ""

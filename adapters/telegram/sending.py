@@ -89,7 +89,7 @@ def told(*harmless: str) -> Iterator[None]:
 
 
 def _ours(error: errors.TelegramError) -> ChannelError:
-    reason, cause = str(error)[:200], error.__cause__
+    reason, cause = str(error).partition(". Parsing the server")[0][:200], error.__cause__  # a page of a proxy
     words = reason.lower()
     match error:
         case errors.RetryAfter(retry_after=wait):

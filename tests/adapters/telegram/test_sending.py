@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.telegram import TelegramAdapter
-from bot.channel import Content, Receipt, Span, UpdateKind
+from bot.channel import Adapter, Content, Receipt, Span, UpdateKind
 from bot.errors import ChannelError, Gone, Moved, OutcomeUnknown, PluginError, RateLimited, Rejected, Unreachable
 from bot.types import Address, Attachment
 from tests.adapters.telegram.scripted import ScriptedIntake, adapter_for, running
@@ -225,6 +225,13 @@ async def test_a_failure_is_told_as_what_it_is(
     assert type(told.value) is error
 
 
+async def test_the_page_of_a_proxy_is_not_quoted(server: BotApiServer, adapter: TelegramAdapter, chat: Chat) -> None:
+    server.faults.next("sendMessage", Fail(502))
+    with pytest.raises(OutcomeUnknown) as told:
+        await adapter.send(at(chat), HELLO)
+    assert told.value.reason == "Bad Gateway (502)"
+
+
 async def test_a_flood_names_the_time_to_wait(server: BotApiServer, adapter: TelegramAdapter, chat: Chat) -> None:
     server.faults.next("sendMessage", Flood(7))
     with pytest.raises(RateLimited) as told:
@@ -269,16 +276,18 @@ async def test_half_a_character_is_rejected_and_not_tried_for_ever(adapter: Tele
 
 
 def test_a_group_is_not_private(server: BotApiServer, ann: Person) -> None:
-    adapter = adapter_for(server)
+    adapter: Adapter = adapter_for(server)
     assert adapter.is_private(at(server.chat_private(ann)))
     assert not adapter.is_private(at(server.chat_group("Friends", ann)))
 
 
 def test_a_wrong_key_is_refused_without_showing_the_token() -> None:
     with pytest.raises(ValidationError) as told:
-        TelegramAdapter.Config.model_validate({"token": "1:secret", "tokken": "2:secret", "webhook_url": "ftp://x"})
+        TelegramAdapter.Config.model_validate(
+            {"token": "1:secret", "tokken": "2:secret", "webhook_url": "ftp://x", "names": [""]}
+        )
     assert "secret" not in str(told.value)
-    assert told.value.error_count() == 2
+    assert told.value.error_count() == 3
 
 
 def test_a_missing_library_is_told_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
