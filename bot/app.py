@@ -19,6 +19,8 @@ from bot.generation.catalog import ModelKind, load_catalogue
 from bot.generation.model import GeneratorSettings, ResolvedModel
 from bot.generation.pool import GeneratorPool
 from bot.generation.resolve import choose_generator, resolve
+from bot.ledger import Ledger
+from bot.people import Roll
 from bot.protocols import Command, Generator, Recognizer, Store
 from bot.skills.context import ChatSettings, Models, Skill
 from bot.skills.personas import Personas
@@ -40,6 +42,8 @@ class App:
 
     engine: Engine
     store: Store
+    ledger: Ledger
+    roll: Roll
     models: Models
     clock: Clock
     texts: Texts
@@ -79,14 +83,14 @@ async def open_app(
         if warm:
             stack.push_async_callback(_start_loading(pool, configuration.settings.model.name))
         await asyncio.sleep(0)  # the model begins to load before the slow imports below
-        from storage import open_store
+        from storage import open_books
 
-        store = await stack.enter_async_context(open_store(configuration.database_url))
+        books = await stack.enter_async_context(open_books(configuration.database_url))
         clock = clock or clock_of(configuration)
         models = _models(configuration, pool)
         language = language_of(configuration)
         engine = Engine(
-            store=store,
+            store=books.store,
             models=models,
             personas=Personas(configuration.home / "prompts" / "personas"),
             skills={name: cast(Skill, _make("skills", name)) for name in configuration.settings.plugins.skills},
@@ -96,10 +100,12 @@ async def open_app(
             settings=_chat_settings(configuration),
             clock=clock,
             language=language,
+            roll=books.roll,
+            code_valid_seconds=configuration.settings.access.pairing_minutes * 60,
             max_pending=configuration.settings.chat.max_pending,
             channel_commands=tuple(channel_commands),
         )
-        yield App(engine, store, models, clock, Texts(language))
+        yield App(engine, books.store, books.ledger, books.roll, models, clock, Texts(language))
 
 
 def clock_of(configuration: Configuration) -> Clock:

@@ -94,7 +94,14 @@ class ChatSection(_Section):
 
     persona: str = "parley"
     max_pending: int = Field(8, ge=1)
-    """Messages of one conversation that may wait."""
+    """Messages of one conversation that may wait; on channels, turns."""
+    burst_seconds: float = Field(2.0, ge=0)
+    """What a person adds on a channel so soon after a question is answered together with it."""
+    while_answering: Literal["queue", "restart"] = "queue"
+    """What becomes of a message that arrives on a channel while another of the same person is answered: it is answered
+    next, or the answer begins anew with both."""
+    stale_minutes: float = Field(10.0, gt=0)
+    """A message on a channel that waited so long is answered with a word on that."""
 
 
 def _matching(pattern: str, kind: str) -> AfterValidator:
@@ -146,7 +153,7 @@ class LogSection(_Section):
 class PluginsSection(_Section):
     """What is loaded; the order of recognizers is the order in which they are asked."""
 
-    skills: tuple[str, ...] = ("help", "conversations", "settings", "chat")
+    skills: tuple[str, ...] = ("help", "conversations", "settings", "why", "people", "chat")
     recognizers: tuple[str, ...] = ("commands",)
 
 

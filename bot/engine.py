@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from bot.clock import Clock
+from bot.conversations import Conversations
 from bot.errors import ParleyError, PromptTooLong
 from bot.lanes import Lanes
+from bot.people import CODE_VALID_SECONDS, Roll
 from bot.protocols import Command, DialogueState, Recognizer, Reply, Store
-from bot.skills.context import CURRENT_CONVERSATION, ChatSettings, Models, Skill, SkillContext
+from bot.skills.context import ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
 from bot.texts import Texts
+from bot.turn import RunningTurn, Said, end_of, failure_of, name_from, quoted
 from bot.types import (
     Act,
     Address,
@@ -30,7 +32,7 @@ from bot.types import (
     ReplyEvent,
     Role,
     TextDelta,
-    Timings,
+    Turn,
     TurnDraft,
     TurnState,
     Understanding,
@@ -40,49 +42,6 @@ from bot.understanding.commands import COMMAND_PREFIX, UNKNOWN_COMMAND, command_
 logger = logging.getLogger(__name__)
 
 TALK = "chat"
-NAME_LENGTH = 48
-"""Characters of the first message that name a conversation."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """A turn that is running."""
-
-    started: float
-    queue_seconds: float = 0.0
-    first_seconds: float = 0.0
-    stopped: bool = False
-    """Whether a person asked to stop it."""
-    task: asyncio.Task[None] | None = None
-    recorded: Finished | Failed | None = None
-    """How it ended, once that is stored."""
-
-    def see(self, event: ReplyEvent) -> None:
-        """Note the moment of the first text."""
-        if not self.first_seconds and isinstance(event, TextDelta):
-            self.first_seconds = time.perf_counter() - self.started
-
-    def stop(self) -> None:
-        """Cut the reply short."""
-        self.stopped = True
-        if self.task:
-            self.task.cancel()
-
-    @property
-    def timings(self) -> Timings:
-        """Seconds until now."""
-        return Timings(self.queue_seconds, self.first_seconds, time.perf_counter() - self.started)
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What a reply has said so far."""
-
-    pieces: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.pieces)
 
 
 class Engine:
@@ -102,6 +61,8 @@ class Engine:
         settings: ChatSettings,
         clock: Clock,
         language: str,
+        roll: Roll | None = None,
+        code_valid_seconds: float = CODE_VALID_SECONDS,
         max_pending: int | None = 8,
         channel_commands: Sequence[Command] = (),
     ) -> None:
@@ -113,38 +74,27 @@ class Engine:
         self._settings = settings
         self._clock = clock
         self._language = language
+        self._roll = roll
+        self._code_valid_seconds = code_valid_seconds
         self._lanes = Lanes(max_pending=max_pending)
-        self._running: dict[str, _Turn] = {}
-        self._beginning = asyncio.Lock()
+        self._running: dict[str, RunningTurn] = {}
+        self._conversations = Conversations(store, clock)
         self._answering = {command.name: skill for skill in skills.values() for command in skill.commands}
         ours = [command for skill in skills.values() for command in skill.commands]
         self.commands = {command.name: command for command in (*ours, *channel_commands)}
         """Every command by name; those of `channel_commands` are answered by the channel itself."""
 
-    # -- conversations ------------------------------------------------------------------------------------
-
     async def open_conversation(self, address: Address, name: str = "") -> Conversation:
         """The conversation of that name, begun if there is none; without a name a new one. Not yet the current one."""
-        found = await self._store.find_conversation(address, name) if name else None
-        return found or await self._store.create_conversation(address, at=self._clock.now(), name=name)
+        return await self._conversations.open(address, name)
 
     async def current_conversation(self, address: Address) -> Conversation:
         """The conversation that the address goes on with; a new one if there is none."""
-        if (found := await self._kept_conversation(address)) is not None:
-            return found
-        async with self._beginning:  # the first messages of an address may come all at once
-            if (found := await self._kept_conversation(address)) is None:
-                found = await self.open_conversation(address)
-                await self.go_on_with(found)
-            return found
-
-    async def _kept_conversation(self, address: Address) -> Conversation | None:
-        kept = await self._store.setting(address.key, CURRENT_CONVERSATION)
-        return await self._store.conversation(int(kept)) if kept else None
+        return await self._conversations.current(address)
 
     async def go_on_with(self, conversation: Conversation) -> None:
         """Make it the current one of its address."""
-        await self._store.set_setting(conversation.address.key, CURRENT_CONVERSATION, str(conversation.id))
+        await self._conversations.go_on_with(conversation)
 
     async def stop(self, address: Address) -> bool:
         """Stop the reply that is running there; False where there is none."""
@@ -159,14 +109,29 @@ class Engine:
 
     # -- one message --------------------------------------------------------------------------------------
 
-    async def respond(self, message: Message) -> Reply:
+    async def respond(self, message: Message, earlier: Sequence[Message] = ()) -> Reply:
         """Everything that is said in answer to the message, ending with Finished or Failed, whatever happens.
+
+        Args:
+            message: what is to be answered.
+            earlier: what the same person said just before, to be answered along with it.
 
         Closing the reply early, or cancelling the task that reads it, stops the turn; what was said is kept.
         """
-        turn = _Turn(time.perf_counter())
+        turn = RunningTurn()
+        if self._is_immediate(message):
+            events = self._at_once(message, turn)
+        else:
+            events = self._in_lane(message, turn, lambda: self._reply(message, turn, earlier))
+        async with aclosing(self._to_an_end(events, message, turn)) as reply:
+            async for event in reply:
+                yield event
+
+    async def _to_an_end(
+        self, events: AsyncGenerator[ReplyEvent, None], message: Message, turn: RunningTurn
+    ) -> AsyncGenerator[ReplyEvent, None]:
+        """The events; what goes wrong is told at their end."""
         texts = self._texts(message)
-        events = self._at_once(message, turn) if self._is_immediate(message) else self._in_lane(message, turn)
         try:
             async with aclosing(events):
                 async for event in events:
@@ -177,77 +142,51 @@ class Engine:
             logger.exception("a message could not be answered")
             yield Failed(texts.get("errors.unexpected"), turn.timings)
 
-    async def _at_once(self, message: Message, turn: _Turn) -> AsyncGenerator[ReplyEvent, None]:
+    async def _at_once(self, message: Message, turn: RunningTurn) -> AsyncGenerator[ReplyEvent, None]:
         """Answer beside whatever is running there."""
         reply = await self._reply(message, turn)
-        async with aclosing(self._follow(reply, turn)) as events:
+        async with aclosing(turn.follow(reply)) as events:
             async for event in events:
                 yield event
 
-    async def _in_lane(self, message: Message, turn: _Turn) -> AsyncGenerator[ReplyEvent, None]:
+    async def _in_lane(
+        self, message: Message, turn: RunningTurn, make_reply: Callable[[], Awaitable[Reply]]
+    ) -> AsyncGenerator[ReplyEvent, None]:
         """Answer when all that was said there before has been answered."""
         key = message.address.key
         async with self._lanes.hold(key):
-            turn.queue_seconds = time.perf_counter() - turn.started
-            reply = await self._reply(message, turn)
+            turn.begin()
+            reply = await make_reply()
             self._running[key] = turn
             try:
-                async with aclosing(self._follow(reply, turn)) as events:
+                async with aclosing(turn.follow(reply)) as events:
                     async for event in events:
                         yield event
             finally:
                 del self._running[key]
 
-    async def _reply(self, message: Message, turn: _Turn) -> Reply:
-        conversation = await self._conversation(message)
+    async def _reply(self, message: Message, turn: RunningTurn, earlier: Sequence[Message] = ()) -> Reply:
+        conversation = await self._conversations.of_message(earlier[0] if earlier else message)
+        for former in earlier:
+            await self._remember(former, conversation)
         understanding = await self._understand(message, conversation)
         answer = self._command if _is_command(understanding) else self._talk
         return answer(message, conversation, understanding, turn)
 
-    async def _follow(self, reply: Reply, turn: _Turn) -> AsyncGenerator[ReplyEvent, None]:
-        """The reply's events, read by a task of its own, so that `stop` can interrupt it wherever it waits."""
-        events: asyncio.Queue[ReplyEvent | None] = asyncio.Queue()
-
-        async def read() -> None:
-            try:
-                async with aclosing(reply):
-                    async for event in reply:
-                        turn.see(event)
-                        events.put_nowait(event)
-            finally:
-                events.put_nowait(None)
-
-        turn.task = task = asyncio.create_task(read())
-        try:
-            while (event := await events.get()) is not None:
-                yield replace(event, timings=turn.timings) if isinstance(event, Finished | Failed) else event
-            if turn.stopped:
-                await asyncio.wait([task])
-                yield turn.recorded or Finished(state=TurnState.STOPPED, timings=turn.timings)
-            else:
-                await task
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
     # -- talk and commands --------------------------------------------------------------------------------
 
     async def _talk(
-        self, message: Message, conversation: Conversation, understanding: Understanding, turn: _Turn
+        self, message: Message, conversation: Conversation, understanding: Understanding, turn: RunningTurn
     ) -> Reply:
         """Remember the question and answer it."""
-        question = await self._store.append_turn(
-            TurnDraft(
-                conversation_id=conversation.id,
-                role=Role.USER,
-                text=message.text,
-                at=message.at,
-                author=message.person,
-                platform_id=message.id,
-            )
-        )
+        question = await self._remember(message, conversation)
+        if message.is_resumed and (answer := await self._answer_of(question)):
+            await self._store.set_head(conversation.id, answer.id)
+            yield TextDelta(answer.text)
+            yield end_of(answer, understanding)
+            return
         if not conversation.name:
-            await self._store.rename_conversation(conversation.id, _name_from(message.text))
+            await self._store.rename_conversation(conversation.id, name_from(message.text))
         context = self._context(message, conversation, understanding, turn)
         try:
             async with aclosing(context.answer()) as reply:
@@ -258,9 +197,25 @@ class Engine:
             await self._store.set_head(conversation.id, question.parent_id)
             raise
 
-    async def _answer(self, context: SkillContext, turn: _Turn) -> Reply:
+    async def _remember(self, message: Message, conversation: Conversation) -> Turn:
+        """Store what was said, once; the conversation goes on from there."""
+        if message.is_resumed and (found := await self._store.find_turn(message.address, message.id)):
+            await self._store.set_head(found.conversation_id, found.id)
+            return found
+        return await self._store.append_turn(
+            TurnDraft(
+                conversation_id=conversation.id,
+                role=Role.USER,
+                text=quoted(message),
+                at=message.at,
+                author=message.person,
+                platform_id=message.id,
+            )
+        )
+
+    async def _answer(self, context: SkillContext, turn: RunningTurn) -> Reply:
         """Let the model answer, and store what it said, however that ended."""
-        said = _Said()
+        said = Said()
         end: Finished | Failed | None = None
         try:
             async with aclosing(self._skills[TALK].respond(context)) as reply:
@@ -279,36 +234,38 @@ class Engine:
         except Exception as error:
             if not said.text:
                 raise
-            end = _failure(error, context.texts)
+            end = failure_of(error, context.texts)
         if isinstance(end, Finished):
             yield await asyncio.shield(self._record(said.text, end, context, turn))
         elif end is not None:
             kept = await asyncio.shield(self._record(said.text, Finished(state=TurnState.FAILED), context, turn))
             yield Failed(end.text, kept.timings, kept.turn_id)
 
-    async def _record(self, text: str, end: Finished, context: SkillContext, turn: _Turn) -> Finished:
+    async def _record(self, text: str, end: Finished, context: SkillContext, turn: RunningTurn) -> Finished:
         """Store the answer; the end with what is known of it now."""
         end = replace(end, understanding=end.understanding or context.understanding, timings=turn.timings)
         if not text:
             return end
-        stored = await self._store.append_turn(
-            TurnDraft(
-                conversation_id=context.conversation.id,
-                role=Role.ASSISTANT,
-                text=text,
-                at=self._clock.now(),
-                state=end.state,
-                model=end.model,
-                generator=end.generator,
-                usage=end.usage,
-                timings=end.timings,
-                evidence=end.evidence,
-            )
+        draft = TurnDraft(
+            conversation_id=context.conversation.id,
+            role=Role.ASSISTANT,
+            text=text,
+            at=self._clock.now(),
+            state=end.state,
+            model=end.model,
+            generator=end.generator,
+            usage=end.usage,
+            timings=end.timings,
+            evidence=end.evidence,
         )
+        if turn.replaced_id is not None:
+            stored = await self._store.replace_answer(turn.replaced_id, draft)
+        else:
+            stored = await self._store.append_turn(draft)
         return replace(end, turn_id=stored.id)
 
     async def _command(
-        self, message: Message, conversation: Conversation, understanding: Understanding, turn: _Turn
+        self, message: Message, conversation: Conversation, understanding: Understanding, turn: RunningTurn
     ) -> Reply:
         """Answer a command; it is no part of the conversation."""
         context = self._context(message, conversation, understanding, turn)
@@ -321,14 +278,50 @@ class Engine:
             async for event in reply:
                 yield replace(event, understanding=understanding) if isinstance(event, Finished) else event
 
-    # -- what a turn needs --------------------------------------------------------------------------------
+    # -- what was said before ------------------------------------------------------------------------------
 
-    async def _conversation(self, message: Message) -> Conversation:
-        if message.conversation_id is not None:
-            named = await self._store.conversation(message.conversation_id)
-            if named is not None:
-                return named
-        return await self.current_conversation(message.address)
+    async def recall(self, message: Message) -> tuple[Turn, Turn | None] | None:
+        """The question that a message became, and its answer; None where it became none (a command, say)."""
+        question = await self._store.find_turn(message.address, message.id) if message.id else None
+        return (question, await self._answer_of(question)) if question else None
+
+    async def revise(self, message: Message) -> Reply:
+        """A message was edited: answer what it says now, in the place of what was answered.
+
+        Later turns stay, and see the question and the answer as they are now. The end of the reply names the turn.
+        """
+        turn = RunningTurn()
+        events = self._in_lane(message, turn, lambda: self._revision(message, turn))
+        async with aclosing(self._to_an_end(events, message, turn)) as reply:
+            async for event in reply:
+                yield event
+
+    async def _revision(self, message: Message, turn: RunningTurn) -> Reply:
+        found = await self.recall(message)
+        if found is None:
+            return self._nothing()
+        question, answer = found
+        conversation = await self._conversations.of_turn(question)
+        await self._store.revise_turn(question.id, text=quoted(message), at=message.at)
+        if answer is None and conversation.head_id != question.id:
+            return self._nothing()  # the conversation went on without an answer
+        turn.replaced_id = answer.id if answer else None
+        context = self._context(message, conversation, Understanding(TALK, 1.0), turn)
+        return self._answer(replace(context, until=question.id), turn)
+
+    async def _nothing(self) -> Reply:
+        yield Finished()
+
+    async def forget(self, message: Message) -> list[int]:
+        """A message was deleted: it and its answer leave the memory. The turns that are gone."""
+        found = await self.recall(message)
+        return await self._store.delete_exchange(found[0].id) if found else []
+
+    async def _answer_of(self, question: Turn) -> Turn | None:
+        answers = await self._store.answers(question.id)
+        return answers[-1] if answers else None
+
+    # -- what a turn needs --------------------------------------------------------------------------------
 
     async def _understand(self, message: Message, conversation: Conversation) -> Understanding:
         state = DialogueState(conversation, self.commands)
@@ -342,7 +335,7 @@ class Engine:
         return command is not None and command.immediate
 
     def _context(
-        self, message: Message, conversation: Conversation, understanding: Understanding, turn: _Turn
+        self, message: Message, conversation: Conversation, understanding: Understanding, turn: RunningTurn
     ) -> SkillContext:
         context: SkillContext
 
@@ -365,20 +358,14 @@ class Engine:
             commands=self.commands,
             answer=answer,
             stop=lambda: self._stop(message.address),
+            is_owner=message.is_from_owner,
+            roll=self._roll,
+            code_valid_seconds=self._code_valid_seconds,
         )
         return context
 
     def _texts(self, message: Message) -> Texts:
         return Texts(message.person.language or self._language)
-
-
-def _failure(error: Exception, texts: Texts) -> Failed:
-    """The end of a reply that broke off; what is not ours to explain is logged."""
-    if isinstance(error, ParleyError):
-        logger.warning("a reply broke off: %s", error)
-        return Failed(error.told(texts))
-    logger.error("a reply broke off", exc_info=error)
-    return Failed(texts.get("errors.unexpected"))
 
 
 def _is_command(understanding: Understanding) -> bool:
@@ -390,8 +377,3 @@ def _unknown_command(understanding: Understanding, texts: Texts) -> str:
     if not isinstance(near, tuple) or not near:
         return texts.get("commands.unknown", name=name)
     return texts.get("commands.unknown_near", name=name, near=", ".join(f"`/{other}`" for other in near))
-
-
-def _name_from(text: str) -> str:
-    line = " ".join(text[: NAME_LENGTH * 8].split())
-    return line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"

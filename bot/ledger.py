@@ -23,8 +23,8 @@ class Arrival:
     id: int
     update: Update
     received_at: datetime
-    begun: bool = False
-    """Whether a former run of the program began to deal with it."""
+    attempts: int = 0
+    """Runs of the program that found it left over, and began to deal with it."""
 
 
 class Method(StrEnum):
@@ -95,7 +95,7 @@ class Ledger(Protocol):
         """Everything that is not dealt with, oldest first."""
 
     async def begin(self, arrival_ids: Sequence[int]) -> None:
-        """Remember that dealing with them has begun."""
+        """Count one more attempt to deal with them, for those that an earlier run left over."""
 
     async def finish(
         self, arrival_ids: Sequence[int], parcels: Sequence[ParcelDraft] = (), *, at: datetime
@@ -118,13 +118,16 @@ class Ledger(Protocol):
         """What shows replies in the making to those arrivals."""
 
     async def attempt(self, parcel_id: int) -> None:
-        """Remember that an attempt begins: SENDING."""
+        """Remember that an attempt begins: SENDING. A PREVIEW stays one, with one more attempt."""
 
     async def delivered(self, parcel_id: int, receipt: str, *, at: datetime) -> None:
         """Remember that it arrived. A PREVIEW stays one; anything else is SENT, and its content is forgotten."""
 
     async def postpone(self, parcel_id: int, *, is_repeat: bool = False) -> None:
-        """Remember that the attempt failed and another will be made: WAITING. `is_repeat` where it may have arrived."""
+        """Remember that the attempt failed and another will be made: WAITING. `is_repeat` where it may have arrived.
+
+        A PREVIEW stays one, without attempts.
+        """
 
     async def aim(self, parcel_id: int, target: str) -> None:
         """Turn a SEND into an EDIT of the message `target`, which was sent to hold its place."""

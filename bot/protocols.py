@@ -6,7 +6,7 @@ resources is an async context manager: `__aenter__` acquires, `__aexit__` releas
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -121,8 +121,35 @@ class Store(Protocol):
 
     async def turn(self, turn_id: int) -> Turn | None: ...
 
-    async def path(self, conversation_id: int, *, since: int | None = None) -> list[Turn]:
-        """The turns from the first (or from turn `since`, if it is on the path) to the head, oldest first."""
+    async def path(self, conversation_id: int, *, since: int | None = None, until: int | None = None) -> list[Turn]:
+        """The turns from the first (or from turn `since`, if it is on the path) to the head, oldest first.
+
+        Where `until` is given, that turn of the conversation stands for the head.
+        """
+
+    async def find_turn(self, address: Address, platform_id: str) -> Turn | None:
+        """The newest of the people's turns with that platform id, in any conversation of the address."""
+
+    async def answers(self, turn_id: int) -> list[Turn]:
+        """The assistant's turns that answer that turn, oldest first."""
+
+    async def revise_turn(self, turn_id: int, *, text: str, at: datetime) -> Turn:
+        """Let the turn say `text`; what it said is not kept. Its evidence tells when, as `edited_at`."""
+
+    async def replace_answer(self, turn_id: int, draft: TurnDraft) -> Turn:
+        """Let a turn of the assistant say what the draft says; it keeps its id, its place and its platform id."""
+
+    async def delete_exchange(self, turn_id: int) -> list[int]:
+        """Delete a turn of a person and the answers to it; the ids of what was deleted, none where it is no such turn.
+
+        What came after them now comes after what was before them, as do the head and the start of the window.
+        """
+
+    async def rate(self, turn_id: int, person: str, value: int | None, *, at: datetime) -> None:
+        """Remember what a person thinks of a turn; None takes it back."""
+
+    async def ratings(self, turn_id: int) -> dict[str, int]:
+        """What people think of the turn, by person."""
 
     async def count_turns(self, conversation_id: int) -> int:
         """The number of turns on the path."""
@@ -140,8 +167,20 @@ class Partner(Protocol):
     def commands(self) -> Mapping[str, Command]:
         """Every command there is, by name."""
 
-    def respond(self, message: Message) -> Reply:
-        """The reply to a message. Closing it stops it; what was said until then is remembered."""
+    def respond(self, message: Message, earlier: Sequence[Message] = ()) -> Reply:
+        """The reply to a message, and to what the same person said just before it (`earlier`), if that waits, too.
+
+        Closing it stops it; what was said until then is remembered.
+        """
 
     async def stop(self, address: Address) -> bool:
         """Stop the reply that is running there; False where there is none."""
+
+    async def recall(self, message: Message) -> tuple[Turn, Turn | None] | None:
+        """The question that a message became, and its answer; None where it became none."""
+
+    def revise(self, message: Message) -> Reply:
+        """The reply to a message that was edited, in the place of the one to what it said before."""
+
+    async def forget(self, message: Message) -> list[int]:
+        """Take a message that was deleted, and its answer, out of the memory. The turns that are gone."""

@@ -73,6 +73,8 @@ class Message:
     """Whether only the person and the assistant read there."""
     is_addressed: bool = True
     """Whether it is meant for the assistant: always in private; in a group by mention, reply or command."""
+    is_from_owner: bool = False
+    """Whether the person may let others in, and the like."""
     quote: str = ""
     """What the message replies to says, where the platform tells."""
     after_turn_id: int | None = None

@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.errors import ConfigurationError, ParleyError
 from bot.texts import Texts, system_language, use_overlay
 
-COMMANDS = ("chat", "init", "doctor", "models", "db")
+COMMANDS = ("chat", "run", "init", "doctor", "models", "pair", "people", "db")
 DEFAULT_COMMAND = "chat"
 NEAR_ENOUGH = 0.8
 

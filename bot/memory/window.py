@@ -92,10 +92,16 @@ def _most_tokens(turns: Sequence[Turn], standing_prompt: str, generator: Generat
     later, known = turns, 0
     for index, turn in enumerate(turns):
         same = turn.model == generator.model and turn.evidence.get("start") == turns[0].id
+        if "edited_at" in turn.evidence:  # what later answers counted is no longer so
+            return sum(map(_most_tokens_of, (standing_prompt, *(each.text for each in turns))))
         if same and turn.usage.prompt_tokens:
             later, known = turns[index + 1 :], turn.usage.prompt_tokens + turn.usage.completion_tokens
     texts = [standing_prompt, *(turn.text for turn in later)]
-    return known + sum(len(text.encode()) + MESSAGE_TOKENS for text in texts)
+    return known + sum(map(_most_tokens_of, texts))
+
+
+def _most_tokens_of(text: str) -> int:
+    return len(text.encode()) + MESSAGE_TOKENS
 
 
 async def _shorten(turns: Sequence[Turn], measure: _Measure, budget: int) -> tuple[int, Prompt, int]:

@@ -68,7 +68,7 @@ class ChatSkill:
 
 async def _open_window(context: SkillContext, generator: Generator) -> Window:
     conversation = context.conversation
-    turns = await context.store.path(conversation.id, since=conversation.window_start_id)
+    turns = await context.store.path(conversation.id, since=conversation.window_start_id, until=context.until)
     window = await build_window(
         turns,
         standing_prompt=context.personas.prompt(
@@ -78,7 +78,7 @@ async def _open_window(context: SkillContext, generator: Generator) -> Window:
         max_reply_tokens=context.settings.sampling.max_tokens,
         cache_key=str(conversation.id),
     )
-    if window.left_out:
+    if window.left_out and context.until is None:
         await context.store.set_window_start(conversation.id, window.start_id)
     return window
 

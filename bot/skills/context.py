@@ -55,6 +55,8 @@ class SkillContext:
     """Lets the model answer what the conversation ends with, and stores the answer."""
     stop: Callable[[], bool]
     """Stops the reply that is running at the address; False where there is none."""
+    until: int | None = None
+    """The turn to answer, where that is not the newest."""
     # who may speak
     is_owner: bool = False
     """Whether the person may let others in."""

@@ -1,0 +1,133 @@
+"""From the engine's reply to what the outbox is to do: shows it as it comes, and puts into words how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.channel import Content
+from bot.delivery.parcels import drafts_of
+from bot.delivery.streaming import Channel, Preview
+from bot.ledger import Arrival, ParcelDraft
+from bot.protocols import Reply
+from bot.texts import Texts
+from bot.types import Failed, Finished, Message, ReplyEvent, Status, TextDelta, TurnState
+
+RETRY, UP, DOWN, WHY = "retry", "up", "down", "why"
+BUTTONS = (RETRY, UP, DOWN, WHY)
+MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply that has ended, as it is to be delivered."""
+
+    drafts: list[ParcelDraft]
+    turn_id: int | None
+
+
+class Answering:
+    """Follows replies on one account."""
+
+    def __init__(self, channel: Channel, *, stale_seconds: float) -> None:
+        self._channel = channel
+        self._stale = timedelta(seconds=stale_seconds)
+
+    async def follow(
+        self, reply: Reply, arrivals: Sequence[Arrival], texts: Texts, *, targets: Sequence[str] = ()
+    ) -> Answer:
+        """Show the reply while it is made; what is to be delivered once it has ended.
+
+        Args:
+            reply: from the engine; it is closed here.
+            arrivals: what it answers; the last one is what it replies to.
+            texts: the language for what is said about it.
+            targets: messages that show an earlier form of it, to be written anew.
+        """
+        message = arrivals[-1].update.message
+        preview = Preview(
+            self._channel,
+            message.address,
+            arrival_ids=[each.id for each in arrivals],
+            reply_to=reply_target(message),
+            stop_choice=texts.get("delivery.stop"),
+        )
+        if any(each.update.message.is_resumed for each in arrivals):
+            preview.adopt(await self._channel.ledger.previews([each.id for each in arrivals]))
+        if targets:
+            preview.target = targets[0]
+        async with preview, aclosing(reply):
+            text, end = await _follow(reply, preview)
+        contents = self.parts(text, end, message, texts)
+        shown = [*targets] or ([preview.target] if preview.target else [])
+        drafts = drafts_of(
+            contents,
+            message.address,
+            targets=shown,
+            can_delete=self._channel.adapter.capabilities.can_delete,
+            reply_to=reply_target(message),
+            choices=self._buttons(end, texts),
+            turn_id=end.turn_id,
+            arrival_id=arrivals[-1].id,
+            is_repeat=preview.is_unknown,
+        )
+        return Answer(drafts, end.turn_id)
+
+    async def at_once(self, reply: Reply, message: Message, texts: Texts) -> list[Content]:
+        """The parts of a reply that is not shown before it has ended."""
+        async with aclosing(reply):
+            text, end = await _follow(reply, None)
+        return self.parts(text, end, message, texts)
+
+    def parts(self, text: str, end: Finished | Failed, message: Message, texts: Texts) -> list[Content]:
+        """The reply as messages that fit, with what the person must know about it; none where nothing is to be said."""
+        said = [text] if text.strip() else []
+        if isinstance(end, Failed):
+            said.append(end.text)
+        elif end.state is not TurnState.COMPLETE:
+            said.append(f"*({texts.get(f'chat.{end.state.value}')})*")
+        waited = self._channel.now() - message.at
+        if said and waited > self._stale:
+            said.insert(0, f"*{texts.get('delivery.late', when=in_words(waited, texts))}*")
+        return self._channel.formatter.whole("\n\n".join(said))
+
+    def _buttons(self, end: Finished | Failed, texts: Texts) -> list[tuple[str, str]]:
+        if end.turn_id is None or not self._channel.adapter.capabilities.can_choose:
+            return []
+        return [(texts.get(f"delivery.{name}"), f"{name}:{end.turn_id}") for name in BUTTONS]
+
+
+async def _follow(reply: Reply, preview: Preview | None) -> tuple[str, Finished | Failed]:
+    """All the text of a reply, and its end."""
+    pieces: list[str] = []
+    end: Finished | Failed = Finished()
+    async for event in reply:
+        _see(event, pieces, preview)
+        if isinstance(event, Finished | Failed):
+            end = event
+    return "".join(pieces), end
+
+
+def _see(event: ReplyEvent, pieces: list[str], preview: Preview | None) -> None:
+    if isinstance(event, TextDelta):
+        pieces.append(event.text)
+        if preview:
+            preview.feed(event.text)
+    elif isinstance(event, Status) and preview:
+        preview.tell(event.text)
+
+
+def reply_target(message: Message) -> str:
+    """The message to reply to: in groups the question, so that everybody sees what is answered; in private none."""
+    return "" if message.is_private else message.id
+
+
+def in_words(waited: timedelta, texts: Texts) -> str:
+    """How long ago something was, roughly."""
+    seconds = waited.total_seconds()
+    for name, unit in (("days", DAY_SECONDS), ("hours", HOUR_SECONDS)):
+        if seconds >= 2 * unit:
+            return texts.get(f"delivery.{name}", count=round(seconds / unit))
+    return texts.get("delivery.minutes", count=max(1, round(seconds / MINUTE_SECONDS)))

@@ -1,0 +1,217 @@
+"""Runs configured channels: puts each account's parts together, keeps it running, and lets it end in order.
+
+The composition of one channel; `bot.app` opens what all of them share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from pydantic import BaseModel, ValidationError
+
+from bot import plugins
+from bot.access import Access, AccessSettings
+from bot.app import App
+from bot.channel import Adapter
+from bot.config import FILE_NAME, Configuration
+from bot.config_errors import WrongValues, explain
+from bot.delivery.formatting import Formatter
+from bot.delivery.governor import Governor
+from bot.delivery.outbox import Outbox, Surroundings
+from bot.delivery.streaming import Channel
+from bot.errors import ChannelError, ConfigurationError, ParleyError, Rejected
+from bot.exchange import Exchange, ExchangeSettings
+from bot.ledger import Parcel, ParcelState
+from bot.texts import LANGUAGES, Texts
+from bot.types import Address
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 60.0
+GRACE_SECONDS = 20.0
+"""How long replies that are running may take to end when the program is stopped."""
+DELIVERY_GRACE_SECONDS = 10.0
+WATCH_SECONDS = 3.0
+"""How often the outbox is looked at for what other processes put there."""
+GOVERNOR = "governor"
+
+
+class AdapterClass(Protocol):
+    """What an entry point of `parley.adapters` is."""
+
+    Config: type[BaseModel]
+
+    def __call__(self, config: Any, *, name: str, home: Path) -> AbstractAsyncContextManager[Adapter]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlan:
+    """A channel that is configured, ready to be opened."""
+
+    name: str
+    """Its table in the configuration."""
+    open: Callable[[], AbstractAsyncContextManager[Adapter]]
+
+
+def plan_channels(configuration: Configuration, names: tuple[str, ...] = ()) -> list[ChannelPlan]:
+    """The channels to run, checked.
+
+    Args:
+        configuration: with a table for each channel.
+        names: which of them; none is all.
+
+    Raises:
+        ConfigurationError: none is configured, a name is not, or a table is wrong.
+        PluginError: there is no such adapter.
+    """
+    tables = configuration.settings.channels
+    for name in names:
+        if name not in tables:
+            raise ConfigurationError("channels.unknown", name=name, known=", ".join(tables) or "–")
+    if not tables:
+        raise ConfigurationError("channels.none")
+    return [_plan(name, tables[name], configuration) for name in names or tables]
+
+
+def _plan(name: str, table: Mapping[str, Any], configuration: Configuration) -> ChannelPlan:
+    values = dict(table)
+    adapter_class = cast(AdapterClass, plugins.load("adapters", str(values.pop("adapter", name))))
+    try:
+        config = adapter_class.Config.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, name, adapter_class.Config, configuration) from None
+    return ChannelPlan(name, lambda: adapter_class(config, name=name, home=configuration.home))
+
+
+def _explained(
+    error: ValidationError, name: str, config: type[BaseModel], configuration: Configuration
+) -> ConfigurationError:
+    """What is wrong with the table, by its full keys; no value is shown, since any may be a secret."""
+    prefix = f"channels.{name}."
+    origins = {key.removeprefix(prefix): origin for key, origin in configuration.origins.items()}
+
+    def nearest_key(key: str) -> str:
+        return next(iter(difflib.get_close_matches(key, config.model_fields, 1, 0.5)), "")
+
+    told = explain(error, origins, default_origin=str(configuration.file or FILE_NAME), nearest_key=nearest_key)
+    return WrongValues([replace(problem, key=prefix + problem.key, given=None) for problem in told.problems])
+
+
+async def run_channels(plans: list[ChannelPlan], app: App, configuration: Configuration) -> bool:
+    """Run them until cancelled; False if all of them have ended because none can be used."""
+    endings = await asyncio.gather(*(keep_running(plan, app, configuration) for plan in plans))
+    return any(endings)
+
+
+async def keep_running(plan: ChannelPlan, app: App, configuration: Configuration) -> bool:
+    """Run one channel, again whenever it breaks; returns False where its owner must mend it first."""
+    retry_seconds = FIRST_RETRY_SECONDS
+    loop = asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        try:
+            async with plan.open() as adapter, serve(adapter, app, configuration) as exchange:
+                logger.warning("%s: connected, as account %s", plan.name, adapter.account)
+                await adapter.run(exchange)
+        except Rejected as error:
+            logger.error("%s: stopped: %s", plan.name, error.told(app.texts))
+            return False
+        except ParleyError as error:
+            logger.warning("%s: %s; tried again in %.0f s", plan.name, error, retry_seconds)
+        except Exception:
+            logger.exception("%s: broke in a way that nobody foresaw; tried again in %.0f s", plan.name, retry_seconds)
+        if loop.time() - started > LONGEST_RETRY_SECONDS:
+            retry_seconds = FIRST_RETRY_SECONDS
+        await asyncio.sleep(retry_seconds)
+        retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
+
+
+@asynccontextmanager
+async def serve(adapter: Adapter, app: App, configuration: Configuration) -> AsyncIterator[Exchange]:
+    """Everything between an adapter that is connected and the engine; what an earlier run left over goes on."""
+    scope = f"{GOVERNOR}/{adapter.name}/{adapter.account}"
+    kept = await app.store.setting(scope, "closed_until")
+    now = app.clock.now
+    governor = Governor(
+        adapter.capabilities, now=lambda: now().timestamp(), closed_until=json.loads(kept) if kept else None
+    )
+    exchange: Exchange
+    outbox = Outbox(adapter, app.ledger, governor, Surroundings(now, texts=lambda address: exchange.texts_at(address)))
+
+    async def keep() -> None:
+        await app.store.set_setting(scope, "closed_until", json.dumps(governor.closed_until))
+
+    async def rate(turn_id: int, person: str, value: int | None) -> None:
+        await app.store.rate(turn_id, f"{adapter.name}:{person}", value, at=now())
+
+    outbox.on_refusal = keep
+    channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now)
+    access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
+    exchange = Exchange(channel, app.engine, access, exchange_settings(configuration), rate=rate)
+    await outbox.resume(await _undelivered(adapter, app))
+    await exchange.resume(
+        [each for each in await app.ledger.arrivals() if _is_of(adapter, each.update.message.address)]
+    )
+    watching = asyncio.create_task(_watch(adapter, app, outbox))
+    announcing = asyncio.create_task(_announce(adapter, app))
+    try:
+        yield exchange
+    finally:
+        for task in (watching, announcing):
+            task.cancel()
+        await exchange.close(grace_seconds=GRACE_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(outbox.wait_idle(), DELIVERY_GRACE_SECONDS)
+        await outbox.close()
+
+
+async def _undelivered(adapter: Adapter, app: App) -> list[Parcel]:
+    return [parcel for parcel in await app.ledger.parcels() if _is_of(adapter, parcel.address)]
+
+
+def _is_of(adapter: Adapter, address: Address) -> bool:
+    return (address.channel, address.account) == (adapter.name, adapter.account)
+
+
+async def _watch(adapter: Adapter, app: App, outbox: Outbox) -> None:
+    """Deliver what other processes put into the outbox: `parley pair`, say."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            outbox.deliver(
+                [parcel for parcel in await _undelivered(adapter, app) if parcel.state is ParcelState.WAITING]
+            )
+        except ParleyError as error:
+            logger.warning("the outbox could not be looked at: %s", error)
+
+
+async def _announce(adapter: Adapter, app: App) -> None:
+    """Tell the platform which commands there are, in every language."""
+    for language in ("", *LANGUAGES):
+        texts = Texts(language) if language else app.texts
+        told = [(name, texts.find(command.summary) or name) for name, command in app.engine.commands.items()]
+        try:
+            await adapter.announce(told, language)
+        except ChannelError as error:
+            logger.warning("commands could not be announced: %s", error)
+
+
+def exchange_settings(configuration: Configuration) -> ExchangeSettings:
+    """How what arrives is answered."""
+    chat = configuration.settings.chat
+    return ExchangeSettings(
+        max_pending=chat.max_pending,
+        burst_seconds=chat.burst_seconds,
+        restarts=chat.while_answering == "restart",
+        stale_seconds=chat.stale_minutes * 60,
+        language=configuration.settings.language,
+    )

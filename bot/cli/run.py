@@ -1,0 +1,62 @@
+"""`parley run`: the configured channels, until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bot.config import Configuration
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from bot.channels import ChannelPlan
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("channels", nargs="*", metavar="CHANNEL")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the channels; the exit status."""
+    from bot.channels import plan_channels
+
+    plans = plan_channels(arguments.configuration, tuple(arguments.channels))
+    return asyncio.run(_run(plans, arguments.configuration, arguments.texts))
+
+
+async def _run(plans: list[ChannelPlan], configuration: Configuration, texts: Texts) -> int:
+    from bot.app import open_app
+    from bot.channels import run_channels
+
+    async with open_app(configuration) as app:
+        print(texts.get("channels.running", names=", ".join(plan.name for plan in plans)), flush=True)
+        running = asyncio.create_task(run_channels(plans, app, configuration))
+        with _stopping(running):
+            try:
+                return 0 if await running else 1
+            except asyncio.CancelledError:
+                print(texts.get("channels.stopped"), flush=True)
+                return 0
+
+
+@contextlib.contextmanager
+def _stopping(task: asyncio.Task[bool]) -> Iterator[None]:
+    """SIGTERM and Ctrl-C let everything end in order; a second one ends it at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        loop.call_soon_threadsafe(task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, before[number])
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

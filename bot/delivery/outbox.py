@@ -1,0 +1,276 @@
+"""Delivers what is in the outbox: in order within each chat, as fast as the governor allows, until it has arrived.
+
+Every attempt is written down before it is made and its outcome after, so that a crash at any point leaves a trace.
+Where the outcome is unknown, an edit is simply made again; what was sent is sent once more, marked as a possible
+repeat, by way of a message that first only holds the place: so its text cannot arrive a third time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.channel import Adapter, Content, Receipt, Span
+from bot.delivery.governor import Governor
+from bot.errors import Gone, Moved, OutcomeUnknown, RateLimited, Rejected, StorageError, Unreachable
+from bot.ledger import Ledger, Method, Parcel, ParcelDraft, ParcelState
+from bot.texts import Texts
+from bot.types import Address
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 60.0
+FAULTS_BEFORE_SET_ASIDE = 5
+"""Failures that nobody foresaw, after which a parcel is set aside."""
+REMEMBERED_PARCELS = 100_000
+TOLD_WAIT_SECONDS = 10.0
+"""A wait for the platform's limits is told when it took so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run hands in: time, and the words for remarks."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    texts: Callable[[Address], Texts] = lambda _: Texts("en")
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What is to be delivered at one address, and the task that does."""
+
+    parcels: deque[Parcel]
+    task: asyncio.Task[None] | None = None
+
+
+class Outbox:
+    """The outbox of one account."""
+
+    def __init__(self, adapter: Adapter, ledger: Ledger, governor: Governor, surroundings: Surroundings) -> None:
+        self._adapter = adapter
+        self._ledger = ledger
+        self._governor = governor
+        self._around = surroundings
+        self._queues: dict[str, _Queue] = {}
+        self._seen: dict[int, None] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.on_refusal: Callable[[], Awaitable[None]] | None = None
+        """Called when the platform named a time to wait, so that it can be kept."""
+
+    # -- what is to be delivered ----------------------------------------------------------------------------
+
+    async def post(self, drafts: Sequence[ParcelDraft]) -> list[Parcel]:
+        """Put something into the outbox and deliver it; returns when it is kept, not when it has arrived."""
+        parcels = await self._ledger.post(drafts, at=self._around.now())
+        self.deliver(parcels)
+        return parcels
+
+    async def resume(self, parcels: Sequence[Parcel]) -> None:
+        """Go on with what an earlier run left. What it was sending may have arrived."""
+        for parcel in parcels:
+            if parcel.state is ParcelState.SENDING:
+                is_repeat = parcel.is_repeat or parcel.method is Method.SEND
+                await self._ledger.postpone(parcel.id, is_repeat=is_repeat)
+                self.deliver([replace(parcel, is_repeat=is_repeat)])
+            else:
+                self.deliver([parcel])
+
+    def deliver(self, parcels: Sequence[Parcel]) -> None:
+        """Deliver what is in the ledger already; what was handed in before is passed over."""
+        for parcel in parcels:
+            if parcel.id in self._seen:
+                continue
+            self._seen[parcel.id] = None
+            if len(self._seen) > REMEMBERED_PARCELS:
+                del self._seen[next(iter(self._seen))]
+            queue = self._queues.setdefault(parcel.address.key, _Queue(deque()))
+            queue.parcels.append(parcel)
+            if queue.task is None:
+                self._idle.clear()
+                queue.task = asyncio.create_task(self._drain(parcel.address.key, queue))
+
+    def is_empty(self, address: Address) -> bool:
+        """Whether everything for the address has arrived."""
+        return address.key not in self._queues
+
+    async def wait_idle(self) -> None:
+        """Return when everything has arrived."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """Stop delivering; what has not arrived stays in the ledger."""
+        tasks = [queue.task for queue in self._queues.values() if queue.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- delivering -----------------------------------------------------------------------------------------
+
+    async def _drain(self, key: str, queue: _Queue) -> None:
+        try:
+            while queue.parcels:
+                await self._deliver(queue.parcels[0], queue)
+                queue.parcels.popleft()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            # the ledger itself fails: nothing is lost, and the next start goes on from it
+            logger.exception("deliveries to one chat have stopped until the next start")
+        finally:
+            del self._queues[key]
+            if not self._queues:
+                self._idle.set()
+
+    async def _deliver(self, parcel: Parcel, queue: _Queue) -> None:
+        """Try until it has arrived or is set aside."""
+        retry_seconds, faults = FIRST_RETRY_SECONDS, 0
+        while True:
+            waited = await self._wait_turn(parcel.address)
+            try:
+                receipt, parcel = await self._attempt(parcel, waited)
+            except RateLimited as error:
+                await self._refused(parcel, error)
+            except OutcomeUnknown as error:
+                parcel = await self._postpone(parcel, error, is_repeat=parcel.method is Method.SEND)
+                await self._around.sleep(retry_seconds)
+            except Unreachable as error:
+                parcel = await self._postpone(parcel, error, is_repeat=False)
+                await self._around.sleep(retry_seconds)
+            except Moved as error:
+                parcel = await self._move(parcel, error.chat, queue)
+            except (Gone, Rejected) as error:
+                simpler = _simpler(parcel) if isinstance(error, Rejected) else None
+                if simpler is None:
+                    await self._set_aside(parcel, error.reason, queue, everything=isinstance(error, Gone))
+                    return
+                logger.warning("sent without formatting, since the platform refused it: %s", error.reason)
+                parcel = simpler
+            except StorageError:
+                logger.exception("the outbox cannot be written; the delivery waits")
+                await self._around.sleep(retry_seconds)
+            except Exception as error:
+                logger.exception("a delivery failed in a way that nobody foresaw")
+                faults += 1
+                if faults >= FAULTS_BEFORE_SET_ASIDE:
+                    await self._set_aside(parcel, type(error).__name__, queue)
+                    return
+                await self._around.sleep(retry_seconds)
+            else:
+                self._governor.arrived(parcel.address.key)
+                await self._note_delivered(parcel, receipt)
+                return
+            retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
+
+    async def _wait_turn(self, address: Address) -> float:
+        """Wait for the budget; how long that took."""
+        waited = 0.0
+        private = self._adapter.is_private(address)
+        while (seconds := self._governor.wait_seconds(address.key, is_private=private)) > 0:
+            await self._around.sleep(seconds)
+            waited += seconds
+        self._governor.take(address.key, is_private=private)
+        return waited
+
+    async def _attempt(self, parcel: Parcel, waited: float) -> tuple[str, Parcel]:
+        """One attempt; the platform's id of the message."""
+        await self._ledger.attempt(parcel.id)
+        if parcel.method is Method.DELETE:
+            await self._adapter.delete(Receipt(parcel.address, parcel.target))
+            return parcel.target, parcel
+        if parcel.is_repeat and parcel.method is Method.SEND and self._adapter.capabilities.can_edit:
+            parcel = await self._hold_place(parcel)
+        content = self._remarked(parcel, waited)
+        if parcel.method is Method.EDIT:
+            await self._adapter.edit(Receipt(parcel.address, parcel.target), content)
+            return parcel.target, parcel
+        return (await self._adapter.send(parcel.address, content)).id, parcel
+
+    async def _hold_place(self, parcel: Parcel) -> Parcel:
+        """Send a few words in the place of what may have arrived already, to be replaced by it."""
+        words = self._around.texts(parcel.address).get("delivery.repeat")
+        receipt = await self._adapter.send(parcel.address, Content(words, reply_to=parcel.content.reply_to))
+        await self._ledger.aim(parcel.id, receipt.id)
+        return replace(parcel, method=Method.EDIT, target=receipt.id)
+
+    def _remarked(self, parcel: Parcel, waited: float) -> Content:
+        """The content, with what the person should know about how it arrived."""
+        texts = self._around.texts(parcel.address)
+        content = parcel.content
+        if parcel.is_repeat:
+            content = self._with_remark(content, texts.get("delivery.repeat"))
+        elif waited >= TOLD_WAIT_SECONDS:
+            content = self._with_remark(content, texts.get("delivery.waited", seconds=round(waited)))
+        return content
+
+    def _with_remark(self, content: Content, remark: str) -> Content:
+        shift = len(remark) + 1
+        longer = f"{remark}\n{content.text}"
+        capabilities = self._adapter.capabilities
+        if capabilities.measure(longer) > capabilities.longest:
+            return content
+        spans = tuple(replace(span, start=span.start + shift, end=span.end + shift) for span in content.spans)
+        return replace(content, text=longer, spans=(Span("italic", 0, len(remark)), *spans))
+
+    # -- outcomes -------------------------------------------------------------------------------------------
+
+    async def _note_delivered(self, parcel: Parcel, receipt: str) -> None:
+        """Write the receipt, however long the database takes: a second sending would be a repeat."""
+        retry_seconds = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                return await self._ledger.delivered(parcel.id, receipt, at=self._around.now())
+            except StorageError:
+                logger.exception("a receipt cannot be written; it is tried again")
+                await self._around.sleep(retry_seconds)
+                retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
+
+    async def _refused(self, parcel: Parcel, error: RateLimited) -> None:
+        private = self._adapter.is_private(parcel.address)
+        self._governor.refused(parcel.address.key, is_private=private, retry_after=error.retry_after)
+        logger.info("the platform wants to be left alone for %.0f s", error.retry_after)
+        await self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat)
+        if self.on_refusal:
+            await self.on_refusal()
+
+    async def _postpone(self, parcel: Parcel, error: Unreachable, *, is_repeat: bool) -> Parcel:
+        logger.info("a delivery is tried again: %s", error.reason)
+        parcel = replace(parcel, is_repeat=parcel.is_repeat or is_repeat)
+        await self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat)
+        return parcel
+
+    async def _move(self, parcel: Parcel, chat: str, queue: _Queue) -> Parcel:
+        old, new = parcel.address, replace(parcel.address, chat=chat)
+        logger.info("a chat goes on under another id")
+        await self._ledger.move(old, new)
+        await self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat)
+        for index, waiting in enumerate(queue.parcels):
+            queue.parcels[index] = replace(waiting, address=new)
+        return replace(parcel, address=new)
+
+    async def _set_aside(self, parcel: Parcel, reason: str, queue: _Queue, *, everything: bool = False) -> None:
+        logger.warning("a message was set aside: %s", reason)
+        await self._ledger.set_aside(parcel.id, reason)
+        if everything:
+            await self._ledger.set_aside_all(parcel.address, reason)
+            while len(queue.parcels) > 1:
+                queue.parcels.pop()
+
+
+def _simpler(parcel: Parcel) -> Parcel | None:
+    """What a platform may take that refused the parcel: plain text, or a new message where none can be edited."""
+    content = parcel.content
+    plain = Content(content.text)
+    if parcel.method is Method.DELETE:
+        return None
+    if content != plain:
+        return replace(parcel, content=plain)
+    if parcel.method is Method.EDIT:
+        return replace(parcel, method=Method.SEND, target="")
+    return None

@@ -1,0 +1,372 @@
+"""Between one account and the engine: keeps what arrives, answers it in order, puts answers into the outbox.
+
+An update is in the ledger before the platform is told. Each address has a lane: one turn at a time, in order; lanes
+never wait for each other. An arrival is dealt with in the same transaction that puts its answer into the outbox, so
+that after a crash it is either answered anew or its answer is delivered, never both. Knows no platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+
+from bot.access import Access, Allowed, Pairing, Refused
+from bot.answering import DOWN, RETRY, UP, WHY, Answering, reply_target
+from bot.channel import Content, Update, UpdateKind
+from bot.delivery.parcels import drafts_of
+from bot.delivery.streaming import Channel
+from bot.errors import ChannelError, StorageError
+from bot.lane import Lane
+from bot.ledger import Arrival, ParcelDraft
+from bot.protocols import Partner, Reply
+from bot.texts import Texts
+from bot.types import Address, Message
+from bot.understanding.commands import command_name
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 5
+"""Starts of the program at which an arrival was found left over: then it is taken to be what ends the program."""
+STORAGE_RETRY_SECONDS = 2.0
+STOP = "stop"
+KNOWN_LANGUAGES = 10_000
+THUMBS = {"👍": 1, "❤": 1, "❤️": 1, "👎": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings:
+    """How what arrives is answered, as configured."""
+
+    max_pending: int | None = 8
+    """Turns that may wait at one address."""
+    burst_seconds: float = 2.0
+    """What the same person adds so soon after the beginning of a turn becomes part of it."""
+    restarts: bool = False
+    """Whether it does so however late it comes, instead of being answered next."""
+    stale_seconds: float = 600.0
+    """A message that waited so long is answered with a word on that."""
+    language: str = ""
+    """What is spoken where a person's own language is not known; empty is the person's."""
+
+
+class Exchange:
+    """Takes in what one account receives. Start it, then run the adapter with it as its intake; close it last."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        partner: Partner,
+        access: Access,
+        settings: ExchangeSettings,
+        *,
+        rate: Callable[[int, str, int | None], Coroutine[object, object, None]],
+    ) -> None:
+        """
+        Args:
+            channel: the account and what sends through it.
+            partner: who answers.
+            access: who is answered.
+            settings: how.
+            rate: stores what a person thinks of a turn: (turn, person, 1 or -1 or None).
+        """
+        self._channel = channel
+        self._partner = partner
+        self._access = access
+        self._settings = settings
+        self._rate = rate
+        self._answering = Answering(channel, stale_seconds=settings.stale_seconds)
+        self._lanes: dict[str, Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._languages: dict[str, str] = {}
+
+    # -- taking in ------------------------------------------------------------------------------------------
+
+    async def accept(self, updates: Sequence[Update]) -> None:
+        """Keep the updates, then deal with those that are new; see `bot.channel.Intake`."""
+        ours = [update for update in updates if _concerns_us(update)]
+        if ours:
+            for arrival in await self._channel.ledger.accept(ours, at=self._channel.now()):
+                self._take_in(arrival)
+
+    async def resume(self, arrivals: Sequence[Arrival]) -> None:
+        """Deal with what an earlier run left over. What it had begun to answer goes on from there."""
+        await self._channel.ledger.begin([arrival.id for arrival in arrivals])
+        for arrival in arrivals:
+            if arrival.attempts >= MOST_ATTEMPTS:
+                await self._give_up(arrival)
+                continue
+            message = arrival.update.message
+            if arrival.update.kind is UpdateKind.MESSAGE and await self._partner.recall(message):
+                arrival = _with_message(arrival, replace(message, is_resumed=True))
+            self._take_in(arrival)
+
+    async def _give_up(self, arrival: Arrival) -> None:
+        logger.error(
+            "an arrival was given up: the program ended %d times while it was being answered", arrival.attempts
+        )
+        text = self._texts(arrival.update.message).get("delivery.given_up")
+        await self._finish([arrival.id], arrival, [Content(text)])
+
+    def _take_in(self, arrival: Arrival) -> None:
+        update = arrival.update
+        self._remember_language(update.message)
+        if update.kind is UpdateKind.MESSAGE and self._is_immediate(update.message.text):
+            self._spawn(self._answer_at_once(arrival))
+        elif update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT, UpdateKind.DELETION):
+            self._queue(arrival)
+        else:
+            self._spawn(self._deal_with(arrival))
+
+    def _queue(self, arrival: Arrival) -> None:
+        """Into its lane; what is running there may take it up, or be told of it."""
+        key = arrival.update.message.address.key
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(lambda text: command_name(text) is not None)
+            lane.add(arrival)
+            self._spawn(self._run(key, lane))
+            return
+        kind = arrival.update.kind
+        if kind is UpdateKind.EDIT and lane.edit(arrival):
+            return
+        if kind is UpdateKind.DELETION and lane.withdraw(arrival):
+            return
+        if kind is UpdateKind.MESSAGE and lane.joins(arrival) and self._is_soon(lane):
+            lane.take_up(arrival)
+            self._spawn(self._stop(arrival.update.message.address))
+            return
+        if kind is not UpdateKind.MESSAGE and lane.is_running(arrival):
+            self._spawn(self._stop(arrival.update.message.address))
+        limit = self._settings.max_pending
+        lane.add(arrival)
+        if limit is not None and kind is UpdateKind.MESSAGE and lane.turns > limit:
+            lane.waiting.pop()
+            self._spawn(self._refuse(lane, arrival, limit))
+
+    def _is_soon(self, lane: Lane) -> bool:
+        age = asyncio.get_running_loop().time() - lane.began_at
+        return self._settings.restarts or age < self._settings.burst_seconds
+
+    async def _refuse(self, lane: Lane, arrival: Arrival, limit: int) -> None:
+        """Too much waits there: say so once, until the lane has room again."""
+        text = self._texts(arrival.update.message).get("errors.busy", pending=limit)
+        contents = [] if lane.is_full else [Content(text)]
+        lane.is_full = True
+        await self._finish([arrival.id], arrival, contents)
+
+    # -- lanes ----------------------------------------------------------------------------------------------
+
+    async def _run(self, key: str, lane: Lane) -> None:
+        while lane.waiting:
+            lane.next_turn()
+            lane.is_full = lane.is_full and bool(lane.waiting)
+            try:
+                await self._turn(lane)
+            except StorageError:
+                logger.exception("a turn could not be stored; it is tried again")
+                lane.return_turn()
+                await self._channel.sleep(STORAGE_RETRY_SECONDS)
+            except Exception:
+                logger.exception("a turn failed in a way that nobody foresaw")
+                arrival = lane.running[-1]
+                text = self._texts(arrival.update.message).get("errors.unexpected")
+                await self._finish(lane.end_turn(), arrival, [Content(text)])
+        del self._lanes[key]
+
+    async def _turn(self, lane: Lane) -> None:
+        """Answer what is running, anew whenever something joins it."""
+        match lane.running[0].update.kind:
+            case UpdateKind.EDIT:
+                await self._revise(lane)
+            case UpdateKind.DELETION:
+                await self._forget(lane)
+            case _:
+                await self._answer(lane)
+
+    async def _answer(self, lane: Lane) -> None:
+        lane.running = [let_in for arrival in lane.running if (let_in := await self._let_in(arrival))]
+        while lane.running:
+            lane.restarts, lane.began_at = False, asyncio.get_running_loop().time()
+            messages = [await self._prepared(arrival) for arrival in lane.running]
+            if await self._deliver(self._partner.respond(messages[-1], messages[:-1]), lane):
+                break
+            late = await self._let_in(lane.running.pop())
+            lane.running += [late] if late else []
+
+    async def _let_in(self, arrival: Arrival) -> Arrival | None:
+        """The arrival, if it is to be answered; who is not let in is told so, or not, as access decides."""
+        message = arrival.update.message
+        verdict = await self._access.decide(message)
+        if isinstance(verdict, Allowed):
+            return _with_message(arrival, replace(message, is_from_owner=verdict.is_owner))
+        text = verdict.told(self._texts(message)) if isinstance(verdict, Refused | Pairing) else ""
+        await self._finish([arrival.id], arrival, [Content(text)] if text else [])
+        return None
+
+    async def _prepared(self, arrival: Arrival) -> Message:
+        """The message, with the turn that it goes on from."""
+        message = arrival.update.message
+        if not message.reply_to:
+            return message
+        turn = await self._channel.ledger.turn_shown(message.address, message.reply_to)
+        return replace(message, after_turn_id=turn)
+
+    async def _revise(self, lane: Lane) -> None:
+        """A message was edited: its answer is written anew, in its place."""
+        [arrival] = lane.running
+        message = arrival.update.message
+        found = await self._partner.recall(message)
+        if found is None:  # it was no talk: a command that was misspelt, say
+            await self._finish(lane.end_turn(), arrival, [])
+            return
+        answer = found[1]
+        shown = await self._channel.ledger.shown(answer.id) if answer else []
+        await self._deliver(self._partner.revise(message), lane, targets=[each.receipt for each in shown])
+
+    async def _forget(self, lane: Lane) -> None:
+        [arrival] = lane.running
+        message = arrival.update.message
+        found = await self._partner.recall(message)
+        shown = await self._channel.ledger.shown(found[1].id) if found and found[1] else []
+        await self._partner.forget(message)
+        drafts = drafts_of([], message.address, targets=[each.receipt for each in shown], can_delete=True)
+        await self._settle(lane.end_turn(), drafts)
+
+    # -- replies --------------------------------------------------------------------------------------------
+
+    async def _deliver(self, reply: Reply, lane: Lane, *, targets: Sequence[str] = ()) -> bool:
+        """Follow the reply and put it into the outbox; False if it is to begin anew."""
+        arrivals = list(lane.running)
+        texts = self._texts(arrivals[-1].update.message)
+        answer = await self._answering.follow(reply, arrivals, texts, targets=targets)
+        if lane.restarts:
+            return False
+        await self._settle(lane.end_turn(), answer.drafts)
+        return True
+
+    async def _answer_at_once(self, arrival: Arrival) -> None:
+        """A command that does not wait for what is running there."""
+        if let_in := await self._let_in(arrival):
+            message = await self._prepared(let_in)
+            contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
+            await self._finish([arrival.id], arrival, contents)
+
+    # -- what is no message ---------------------------------------------------------------------------------
+
+    async def _deal_with(self, arrival: Arrival) -> None:
+        update, ledger = arrival.update, self._channel.ledger
+        match update.kind:
+            case UpdateKind.CHOICE:
+                await self._choose(arrival)
+                return
+            case UpdateKind.REACTION:
+                await self._react(update)
+            case UpdateKind.MOVED:
+                await ledger.move(update.message.address, replace(update.message.address, chat=update.detail))
+            case UpdateKind.GONE:
+                await ledger.set_aside_all(update.message.address, "gone")
+            case _:
+                pass
+        await self._settle([arrival.id], [])
+
+    async def _react(self, update: Update) -> None:
+        turn = await self._channel.ledger.turn_shown(update.message.address, update.message.id)
+        if turn is not None and (not update.detail or update.detail in THUMBS):
+            await self._rate(turn, update.message.person.id, THUMBS.get(update.detail))
+
+    async def _choose(self, arrival: Arrival) -> None:
+        """A button was pressed."""
+        update = arrival.update
+        texts = self._texts(update.message)
+        name, _, number = update.detail.partition(":")
+        if not isinstance(await self._access.decide(replace(update.message, text="")), Allowed):
+            await self._acknowledge(update, texts.get("delivery.not_yours"))
+        elif name in (UP, DOWN) and number.isdigit():
+            await self._rate(int(number), update.message.person.id, 1 if name == UP else -1)
+            await self._acknowledge(update, texts.get("delivery.thanks"))
+        elif name in (RETRY, WHY):
+            await self._acknowledge(update)
+            said = replace(update.message, id="", text=f"/{name}", reply_to=update.message.id)
+            self._take_in(replace(arrival, update=replace(update, kind=UpdateKind.MESSAGE, message=said)))
+            return
+        else:
+            stopped = name == STOP and await self._partner.stop(update.message.address)
+            await self._acknowledge(update, texts.get("commands.stop_done" if stopped else "commands.nothing_to_stop"))
+        await self._settle([arrival.id], [])
+
+    async def _acknowledge(self, update: Update, text: str = "") -> None:
+        try:
+            await self._channel.adapter.acknowledge(update, text)
+        except ChannelError as error:
+            logger.info("a button could not be acknowledged: %s", error)
+
+    async def _stop(self, address: Address) -> None:
+        await self._partner.stop(address)
+
+    # -- ends -----------------------------------------------------------------------------------------------
+
+    async def _finish(self, ids: Sequence[int], arrival: Arrival, contents: Sequence[Content]) -> None:
+        message = arrival.update.message
+        drafts = drafts_of(contents, message.address, reply_to=reply_target(message), arrival_id=arrival.id)
+        await self._settle(ids, drafts)
+
+    async def _settle(self, ids: Sequence[int], drafts: Sequence[ParcelDraft]) -> None:
+        """The one transaction that ends arrivals and begins deliveries; tried until the database takes it."""
+        while True:
+            try:
+                parcels = await self._channel.ledger.finish(ids, drafts, at=self._channel.now())
+            except StorageError:
+                logger.exception("an answer could not be stored; it is tried again")
+                await self._channel.sleep(STORAGE_RETRY_SECONDS)
+            else:
+                self._channel.outbox.deliver(parcels)
+                return
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """Let what is running end, for so long; what has not ended then is left over for the next run."""
+        if self._tasks:
+            _, running = await asyncio.wait(self._tasks, timeout=grace_seconds)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    # -- shared ---------------------------------------------------------------------------------------------
+
+    def _is_immediate(self, text: str) -> bool:
+        command = self._partner.commands.get(command_name(text) or "")
+        return command is not None and command.immediate
+
+    def _texts(self, message: Message) -> Texts:
+        return Texts(self._settings.language or message.person.language)
+
+    def texts_at(self, address: Address) -> Texts:
+        """The language that was last spoken there."""
+        return Texts(self._settings.language or self._languages.get(address.key, ""))
+
+    def _remember_language(self, message: Message) -> None:
+        self._languages.pop(message.address.key, None)
+        self._languages[message.address.key] = message.person.language
+        if len(self._languages) > KNOWN_LANGUAGES:
+            del self._languages[next(iter(self._languages))]
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("something that arrived is left over for the next start", exc_info=error)
+
+
+def _concerns_us(update: Update) -> bool:
+    """What is said in a group to others is not even kept."""
+    said = update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT)
+    return not update.message.person.is_bot and (not said or update.message.is_addressed)
+
+
+def _with_message(arrival: Arrival, message: Message) -> Arrival:
+    return replace(arrival, update=replace(arrival.update, message=message))

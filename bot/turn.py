@@ -1,0 +1,134 @@
+"""A turn while it runs: its times, how it is stopped, what it has said so far."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from bot.errors import ParleyError
+from bot.protocols import Reply
+from bot.texts import Texts
+from bot.types import (
+    Failed,
+    Finished,
+    Message,
+    ReplyEvent,
+    TextDelta,
+    Timings,
+    Turn,
+    TurnState,
+    Understanding,
+)
+
+logger = logging.getLogger(__name__)
+
+NAME_LENGTH = 48
+"""Characters of the first message that name a conversation."""
+QUOTE_LENGTH = 2000
+"""Characters of a quoted message that the model gets to see."""
+
+
+@dataclass(slots=True)
+class RunningTurn:
+    """One message that is being answered."""
+
+    started: float = field(default_factory=time.perf_counter)
+    queue_seconds: float = 0.0
+    first_seconds: float = 0.0
+    replaced_id: int | None = None
+    """The stored answer that this one takes the place of."""
+    recorded: Finished | Failed | None = None
+    """How it ended, once that is stored."""
+    _stopped: bool = False
+    _task: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """Cut the reply short."""
+        self._stopped = True
+        if self._task:
+            self._task.cancel()
+
+    def begin(self) -> None:
+        """Note that those before it are over."""
+        self.queue_seconds = time.perf_counter() - self.started
+
+    @property
+    def timings(self) -> Timings:
+        """Seconds until now."""
+        return Timings(self.queue_seconds, self.first_seconds, time.perf_counter() - self.started)
+
+    async def follow(self, reply: Reply) -> AsyncGenerator[ReplyEvent, None]:
+        """The reply's events, read by a task of its own, so that `stop` can interrupt it wherever it waits."""
+        events: asyncio.Queue[ReplyEvent | None] = asyncio.Queue()
+
+        async def read() -> None:
+            try:
+                async with aclosing(reply):
+                    async for event in reply:
+                        self._see(event)
+                        events.put_nowait(event)
+            finally:
+                events.put_nowait(None)
+
+        self._task = task = asyncio.create_task(read())
+        try:
+            while (event := await events.get()) is not None:
+                yield replace(event, timings=self.timings) if isinstance(event, Finished | Failed) else event
+            if self._stopped:
+                await asyncio.wait([task])
+                yield self.recorded or Finished(state=TurnState.STOPPED, timings=self.timings)
+            else:
+                await task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _see(self, event: ReplyEvent) -> None:
+        if not self.first_seconds and isinstance(event, TextDelta):
+            self.first_seconds = time.perf_counter() - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a reply has said so far."""
+
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.pieces)
+
+
+def failure_of(error: Exception, texts: Texts) -> Failed:
+    """The end of a reply that broke off; what is not ours to explain is logged."""
+    if isinstance(error, ParleyError):
+        logger.warning("a reply broke off: %s", error)
+        return Failed(error.told(texts))
+    logger.error("a reply broke off", exc_info=error)
+    return Failed(texts.get("errors.unexpected"))
+
+
+def end_of(answer: Turn, understanding: Understanding) -> Finished:
+    """The end of a reply that was stored, but not seen to its end."""
+    return Finished(
+        answer.state, understanding, None, answer.generator, answer.model, answer.usage, answer.timings, answer.id
+    )
+
+
+def quoted(message: Message) -> str:
+    """What was said, with what it replies to in front where the conversation does not have that."""
+    if not message.quote or message.after_turn_id is not None:
+        return message.text
+    quote = "\n".join(f"> {line}" for line in message.quote[:QUOTE_LENGTH].splitlines())
+    return f"{quote}\n\n{message.text}"
+
+
+def name_from(text: str) -> str:
+    """The name of a conversation that begins with this text."""
+    line = " ".join(text[: NAME_LENGTH * 8].split())
+    return line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"

@@ -1,0 +1,54 @@
+"""Parley on a Telegram of the test's own: real adapter, real sockets, real database; a scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.app import App, open_app
+from bot.channels import plan_channels, run_channels
+from bot.config import load
+from tests.servers.bot_api import BotApiServer
+
+CONFIGURATION = """
+[model]
+name = "echo"
+generator = "echo"
+echo_delay_seconds = {delay}
+
+[access]
+mode = "open"
+messages_per_minute = 0
+
+[channels.telegram]
+token = "{token}"
+base_url = "{base_url}"
+base_file_url = "{base_file_url}"
+{more}
+"""
+
+
+def write_configuration(server: BotApiServer, home: Path, *, delay: float = 0.0, more: str = "") -> Path:
+    """A configuration for the server's first bot; `more` are further lines, of the channel's table at first."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / "parley.toml"
+    text = CONFIGURATION.format(
+        token=server.token, base_url=server.base_url, base_file_url=server.base_file_url, delay=delay, more=more
+    )
+    file.write_text(text)
+    return file
+
+
+@asynccontextmanager
+async def running(server: BotApiServer, home: Path, *, delay: float = 0.0, more: str = "") -> AsyncIterator[App]:
+    """The program with its channel, until the block ends; then everything closes in order."""
+    configuration = load(write_configuration(server, home, delay=delay, more=more))
+    async with open_app(configuration) as app:
+        task = asyncio.create_task(run_channels(plan_channels(configuration), app, configuration))
+        try:
+            yield app
+        finally:
+            task.cancel()
+            await asyncio.wait([task])

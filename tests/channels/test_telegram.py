@@ -1,0 +1,137 @@
+"""What a person on Telegram sees, from their message to the whole answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.channels.running import running
+from tests.servers.bot_api import BotApiServer
+from tests.servers.bot_api_people import Person
+from tests.servers.bot_api_world import Chat
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[BotApiServer]:
+    async with BotApiServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ann(server: BotApiServer) -> Person:
+    return server.person("Ann")
+
+
+@pytest.fixture
+def chat(server: BotApiServer, ann: Person) -> Chat:
+    return server.chat_private(ann)
+
+
+async def said(server: BotApiServer, chat: Chat, *texts: str, seconds: float = 10) -> None:
+    """Wait until the bot has said exactly this in the chat."""
+    await server.wait_until(lambda: server.screen.from_bots(chat) == list(texts), seconds=seconds)
+
+
+async def test_a_question_is_answered(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home):
+        ann.says(chat, "Hello there")
+        await said(server, chat, "Hello there")
+
+
+async def test_what_was_said_while_the_bot_was_away_is_answered_at_its_start(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    ann.says(chat, "one")
+    ann.says(chat, "two")
+    async with running(server, home):
+        await said(server, chat, "one\n\ntwo")
+
+
+async def test_an_edited_question_has_its_answer_rewritten_in_place(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home):
+        question = ann.says(chat, "What is teh time?")
+        await said(server, chat, "What is teh time?")
+        ann.edits(chat, question, "What is the time?")
+        await said(server, chat, "What is the time?")
+        ann.says(chat, "Thanks")
+        await said(server, chat, "What is the time?", "Thanks")
+
+
+async def test_chats_do_not_wait_for_each_other(server: BotApiServer, home: Path) -> None:
+    people = [server.person(f"P{number}") for number in range(20)]
+    chats = [server.chat_private(person) for person in people]
+    async with running(server, home, delay=0.01):
+        for person, chat in zip(people, chats, strict=True):
+            person.says(chat, f"I am {person.id}")
+        for person, chat in zip(people, chats, strict=True):
+            await said(server, chat, f"I am {person.id}")
+
+
+async def test_stop_ends_the_running_reply_at_once(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home, delay=0.05):
+        ann.says(chat, "word " * 400)
+        await server.wait_until(lambda: bool(server.screen.drafts(chat)))
+        ann.says(chat, "/stop")
+        await server.wait_until(lambda: len(server.screen.from_bots(chat)) == 2)
+        assert any("stopped" in text.lower() for text in server.screen.from_bots(chat))
+
+
+async def test_a_group_is_answered_when_it_addresses_the_bot(server: BotApiServer, ann: Person, home: Path) -> None:
+    group = server.chat_group("Family", ann)
+    async with running(server, home):
+        ann.says(group, "nobody in particular")
+        ann.says(group, "@parley_test_bot hello")
+        await said(server, group, "hello")
+
+
+async def test_a_dropped_answer_is_sent_once_more_and_marked(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    from tests.servers.bot_api_faults import Drop
+
+    server.faults.next("sendMessage", Drop(after_execution=True))
+    async with running(server, home):
+        ann.says(chat, "Hello")
+        await said(server, chat, "Hello", "↻ Once more, in case it did not arrive:\nHello")
+
+
+async def test_a_flood_limit_delays_the_answer_and_is_told(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    from tests.servers.bot_api_faults import Flood
+
+    server.faults.next("sendMessage", Flood(2))
+    async with running(server, home):
+        ann.says(chat, "Hello")
+        await asyncio.sleep(0)
+        await said(server, chat, "Hello")
+
+
+async def test_buttons_under_an_answer_work_after_a_restart(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home):
+        ann.says(chat, "Hello")
+        await said(server, chat, "Hello")
+    async with running(server, home):
+        [answer] = [shown for shown in server.screen(chat) if shown.from_bot]
+        ann.presses(chat, answer, "❔ Why")
+        await server.wait_until(lambda: len(server.screen.from_bots(chat)) == 2)
+        assert "echo" in server.screen.from_bots(chat)[1]
+
+
+async def test_long_code_is_split_and_every_piece_is_code(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    code = "```python\n" + "\n".join(f"print({number})" for number in range(900)) + "\n```"
+    async with running(server, home):
+        for part in (code[:4000], code[4000:8000], code[8000:]):
+            ann.says(chat, part)
+        await server.wait_until(lambda: len(server.screen.from_bots(chat)) >= 3)
+        whole = "\n".join(server.screen.from_bots(chat))
+        assert all(f"print({number})" in whole for number in (0, 450, 899))
