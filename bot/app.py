@@ -16,6 +16,7 @@ from bot.config import Configuration, parse_size
 from bot.engine import Engine
 from bot.errors import ParleyError
 from bot.generation.catalog import ModelKind, load_catalogue
+from bot.generation.line import Line
 from bot.generation.model import GeneratorSettings, ResolvedModel
 from bot.generation.pool import GeneratorPool
 from bot.generation.resolve import choose_generator, resolve
@@ -28,6 +29,9 @@ from bot.texts import Texts, system_language
 from bot.types import Sampling
 
 logger = logging.getLogger(__name__)
+
+ONE_BY_ONE = "llamacpp"
+"""The generator whose requests beyond its slots would wait where nobody sees them; the others take any number."""
 
 
 class GeneratorClass(Protocol):
@@ -124,8 +128,9 @@ def generator_opener(
         model = resolve_model(configuration, name)
         kind = choose_generator(model, _wanted_generator(configuration, name)).kind
         generator_class = cast(GeneratorClass, plugins.load("generators", kind))
-        async with generator_class(model, generator_settings(configuration, context_limit)) as generator:
-            yield generator
+        settings = generator_settings(configuration, context_limit)
+        async with generator_class(model, settings) as generator:
+            yield Line(generator, settings.slots) if kind == ONE_BY_ONE else generator
 
     return open_generator
 

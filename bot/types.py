@@ -255,7 +255,16 @@ class GenerationEnd:
     usage: Usage
 
 
-GenerationEvent = GeneratedText | GenerationEnd
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The request waits for others, before any text: its place (1 is next), and the seconds that may take."""
+
+    position: int
+    seconds: float
+    """0 where nothing is known yet."""
+
+
+GenerationEvent = Queued | GeneratedText | GenerationEnd
 
 
 # -- what a reply is made of --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from bot.types import (
     GeneratedText,
     GenerationEnd,
     GenerationEvent,
+    Queued,
     ReasoningDelta,
     Status,
     TextDelta,
@@ -50,6 +51,8 @@ class ChatSkill:
             async for event in events:
                 if isinstance(event, GenerationEnd):
                     end = event
+                elif isinstance(event, Queued):
+                    yield Status(_place(event, context))
                 elif not event.reasoning:
                     empty = False
                     yield TextDelta(event.text)
@@ -83,7 +86,7 @@ async def _open_window(context: SkillContext, generator: Generator) -> Window:
     return window
 
 
-async def _split(stream: AsyncGenerator[GenerationEvent, None]) -> AsyncGenerator[Piece | GenerationEnd, None]:
+async def _split(stream: AsyncGenerator[GenerationEvent, None]) -> AsyncGenerator[Piece | Queued | GenerationEnd, None]:
     """The stream with reasoning told apart; leading white space of the answer is dropped."""
     splitter = ReasoningSplitter()
     async with aclosing(stream) as events:
@@ -93,10 +96,19 @@ async def _split(stream: AsyncGenerator[GenerationEvent, None]) -> AsyncGenerato
             elif isinstance(event, GeneratedText):
                 for piece in splitter.feed(event.text):
                     yield piece
+            elif isinstance(event, Queued):
+                yield event
             else:
                 for piece in splitter.flush():
                     yield piece
                 yield event
+
+
+def _place(queued: Queued, context: SkillContext) -> str:
+    """Where the person stands in line."""
+    if seconds := round(queued.seconds):
+        return context.texts.get("chat.queued_for", position=queued.position, seconds=seconds)
+    return context.texts.get("chat.queued", position=queued.position)
 
 
 def _evidence(context: SkillContext, window: Window) -> dict[str, object]:
