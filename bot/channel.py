@@ -6,8 +6,9 @@ Frozen values and the two seams `Adapter` and `Intake`; knows no platform.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import accumulate
 from typing import Protocol
 
 from bot.types import Address, Attachment, Message
@@ -96,6 +97,12 @@ class Content:
     """Buttons under it: (what is shown, what is sent back); at most 64 bytes are sent back."""
     reply_to: str = ""
     """The platform's id of the message that it answers."""
+
+
+def in_utf16(content: Content) -> list[Span]:
+    """The spans of the content, counted in UTF-16 units."""
+    units = [0, *accumulate(2 if sign > "\uffff" else 1 for sign in content.text)]
+    return [replace(span, start=units[span.start], end=units[span.end]) for span in content.spans]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from adapters.telegram import sending
-from adapters.telegram.receiving import Receiver, Sleep
+from adapters.telegram.receiving import Receiver
 from adapters.telegram.updates import Translator
 from bot.channel import Budget, Capabilities, Content, Format, Intake, PreviewStyle, Receipt, Update
+from bot.patience import Sleep
 from bot.types import Address, Attachment
 
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this

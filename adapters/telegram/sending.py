@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import accumulate
 from typing import Any
 
 import httpx
@@ -14,7 +13,8 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPrevie
 from telegram import error as errors
 from telegram.request import HTTPXRequest
 
-from bot.channel import Content
+from adapters.download import download
+from bot.channel import Content, in_utf16
 from bot.errors import ChannelError, Gone, Moved, OutcomeUnknown, RateLimited, Rejected, Unreachable
 from bot.types import Attachment
 
@@ -51,31 +51,23 @@ def shown(content: Content, *, answers: bool = False) -> dict[str, Any]:
 
 def entities(content: Content) -> list[MessageEntity]:
     """The spans in UTF-16 units; links to what Telegram does not open are left out."""
-    units = [0, *accumulate(2 if sign > "\uffff" else 1 for sign in content.text)]
     found = []
-    for span in content.spans:
+    for span in in_utf16(content):
         if span.end > span.start and (span.kind != "link" or LINK.match(span.value)):
             url, language = (span.value or None if span.kind == kind else None for kind in ("link", "pre"))
-            start, length = units[span.start], units[span.end] - units[span.start]
-            found.append(MessageEntity(ENTITIES[span.kind], start, length, url=url, language=language))
+            kind, length = ENTITIES[span.kind], span.end - span.start
+            found.append(MessageEntity(kind, span.start, length, url=url, language=language))
     return found[:MOST_ENTITIES]
 
 
 async def fetch(bot: Bot, attachment: Attachment, longest_bytes: int, proxy: str | None) -> AsyncIterator[bytes]:
     """The file's content."""
-    size = 0
-    try:
-        with told():
-            address = str((await bot.get_file(attachment.reference)).file_path)
-        async with httpx.AsyncClient(proxy=proxy, timeout=TIMEOUT_SECONDS) as web, web.stream("GET", address) as answer:
-            answer.raise_for_status()
-            async for chunk in answer.aiter_bytes():
-                size += len(chunk)
-                if max(size, attachment.size_bytes) > longest_bytes:
-                    raise Rejected(f"> {longest_bytes / 1e6:.0f} MB", key="telegram.file_too_big")
-                yield chunk
-    except httpx.HTTPError as error:
-        raise Unreachable(f"{type(error).__name__} while downloading", key="telegram.unreachable") from None
+    if attachment.size_bytes > longest_bytes:
+        raise Rejected(f"> {longest_bytes / 1e6:.0f} MB", key="telegram.file_too_big")
+    with told():
+        url = str((await bot.get_file(attachment.reference)).file_path)
+    async for chunk in download(url, longest_bytes=longest_bytes, proxy=proxy, too_big="telegram.file_too_big"):
+        yield chunk
 
 
 @contextmanager

@@ -5,7 +5,6 @@ In a CHOICE, `message.text` is the id of the press, by which it is acknowledged.
 
 import hashlib
 import logging
-import re
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 import telegram
 
+from adapters.calling import is_called, without_call
 from bot.channel import Update, UpdateKind
 from bot.types import Address, Attachment, Message, Person
 
@@ -28,9 +28,6 @@ WORDS |= {"contact": ("text/vcard", "{first_name}, {phone_number}"), "poll": ("t
 WORDS["dice"] = ("text/plain", "{emoji} {value}")
 UNKNOWN = {"story", "game", "invoice", "paid_media", "live_photo", "checklist", "giveaway"}
 KNOWN = {*telegram.Message.__slots__, *telegram.MaybeInaccessibleMessage.__slots__, "from"} - UNKNOWN
-COMMAND = re.compile(r"/(\w+)(?:@(\w+))?(?=\s|$)")
-WORD = r"[^\W\u3040-\u9fff]"
-"""A sign of a word, in scripts that put spaces between words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +88,12 @@ class Translator:
         event = self._event(message)
         return replace(
             event,
-            text=self._without_call(text),
+            text=without_call(text, str(self.me.username)),
             reply_to=str(replied.get("message_id", "")),
             attachments=(attachment,) if attachment else (),
-            is_addressed=event.is_private or self._is_called(text, is_to_me),
+            is_addressed=event.is_private or is_to_me or is_called(text, str(self.me.username), self.names),
             quote="" if is_to_me else quote,
         )
-
-    def _is_called(self, text: str, is_to_me: bool) -> bool:
-        command = COMMAND.match(text)
-        if command and command[2]:
-            return command[2].lower() == str(self.me.username).lower()
-        names = [f"(?<!{WORD}){re.escape(name)}(?!{WORD})" for name in self.names]
-        calls = "|".join([rf"(?<![\w/@])@{self.me.username}(?!\w)", *names])
-        return bool(is_to_me or command or re.search(calls, text, re.IGNORECASE))
-
-    def _without_call(self, text: str) -> str:
-        """Without the mention at the start, and `/help` for `/help@parley_bot`."""
-        call = re.compile(
-            rf"\A(?:@{self.me.username}(?!\w)[\s,:，：]*)?(?:(/\w+)@{self.me.username}(?!\w))?", re.IGNORECASE
-        )
-        return call.sub(r"\1", text)
 
 
 def _is_there(change: Json, when: str) -> bool:

@@ -1,0 +1,37 @@
+"""Fetches a file over HTTP for adapters, piece by piece and within a limit. Knows no platform."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+
+from bot.errors import Rejected, Unreachable
+
+TIMEOUT_SECONDS = 10.0
+
+
+async def download(url: str, *, longest_bytes: int, proxy: str | None, too_big: str) -> AsyncIterator[bytes]:
+    """The content in chunks.
+
+    Args:
+        url: where it is.
+        longest_bytes: more than this is refused as soon as it has come.
+        proxy: a URL, if any.
+        too_big: the text that tells a person that it is.
+
+    Raises:
+        Rejected: it is too big.
+        Unreachable: it cannot be fetched, or not to the end.
+    """
+    size = 0
+    try:
+        async with httpx.AsyncClient(proxy=proxy, timeout=TIMEOUT_SECONDS) as web, web.stream("GET", url) as answer:
+            answer.raise_for_status()
+            async for chunk in answer.aiter_bytes():
+                size += len(chunk)
+                if size > longest_bytes:
+                    raise Rejected(f"> {longest_bytes / 1e6:.0f} MB", key=too_big)
+                yield chunk
+    except httpx.HTTPError as error:
+        raise Unreachable(f"{type(error).__name__} while downloading") from None
