@@ -29,7 +29,7 @@ def draw_code() -> str:
 
 def normal_code(typed: str) -> str:
     """A code as it was drawn, however somebody types it."""
-    return "".join(typed.split()).replace("-", "").upper()
+    return "".join(sign for sign in typed if sign.isalnum()).upper()[: 2 * CODE_LENGTH]
 
 
 async def standing_of(roll: Roll, channel: str, account: str, person_id: str) -> Standing | None:
