@@ -51,13 +51,20 @@ def row_of(draft: TurnDraft, parent_id: int | None) -> dict[str, object]:
         "parent_id": parent_id,
         "conversation_id": draft.conversation_id,
         "role": draft.role.value,
-        "text": draft.text,
-        "at": draft.at,
-        "state": draft.state.value,
         "author_id": author.id if author else None,
         "author_name": author.name if author else None,
         "author_language": author.language if author else None,
         "platform_id": draft.platform_id,
+        **answer_of(draft),
+    }
+
+
+def answer_of(draft: TurnDraft) -> dict[str, object]:
+    """The columns of `turns` that another answer in the same place changes."""
+    return {
+        "text": draft.text,
+        "at": draft.at,
+        "state": draft.state.value,
         "model": draft.model,
         "generator": draft.generator,
         "prompt_tokens": draft.usage.prompt_tokens,

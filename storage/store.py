@@ -4,35 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CTE, ColumnElement, Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from bot.errors import StorageError
 from bot.types import Address, Conversation, Turn, TurnDraft
+from storage import turns as tree
 from storage.engine import Database
 from storage.rows import conversation_of, row_of, turn_of
 from storage.tables import conversations, settings, turns
 
-NO_TURN = 0
-
-
-def _links() -> CTE:
-    """The ids from the head of `:conversation` back to turn `:since`, or to the first where that is not on the way."""
-    head = (
-        select(turns.c.id, turns.c.parent_id, literal(0).label("distance"))
-        .join(conversations, conversations.c.head_id == turns.c.id)
-        .where(conversations.c.id == bindparam("conversation"))
-        .cte("links", recursive=True)
-    )
-    return head.union_all(
-        select(turns.c.id, turns.c.parent_id, head.c.distance + 1)
-        .join(head, head.c.parent_id == turns.c.id)
-        .where(head.c.id != bindparam("since"))
-    )
-
-
-_LINKS = _links()
-_PATH = select(turns).join(_LINKS, _LINKS.c.id == turns.c.id).order_by(_LINKS.c.distance.desc())
-_PATH_LENGTH = select(func.count()).select_from(_LINKS)
 _HEAD = select(conversations.c.head_id).where(conversations.c.id == bindparam("conversation")).with_for_update()
 
 
@@ -140,15 +120,63 @@ class SqlStore:
 
         return await self._database.read(find)
 
-    async def path(self, conversation_id: int, *, since: int | None = None) -> list[Turn]:
-        """The turns from the first (or from turn `since`, if it is on the path) to the head, oldest first."""
-        values = {"conversation": conversation_id, "since": NO_TURN if since is None else since}
-        return await self._database.read(lambda connection: [turn_of(row) for row in connection.execute(_PATH, values)])
+    async def path(self, conversation_id: int, *, since: int | None = None, until: int | None = None) -> list[Turn]:
+        """The turns from the first (or from turn `since`, if it is on the path) to the head, oldest first.
+
+        Where `until` is given, that turn of the conversation stands for the head.
+        """
+        return await self._database.read(
+            lambda connection: tree.path(connection, conversation_id, since=since, until=until)
+        )
 
     async def count_turns(self, conversation_id: int) -> int:
         """The number of turns on the path."""
-        values = {"conversation": conversation_id, "since": NO_TURN}
-        return await self._database.read(lambda connection: connection.execute(_PATH_LENGTH, values).scalar_one())
+        return await self._database.read(lambda connection: tree.count(connection, conversation_id))
+
+    async def find_turn(self, address: Address, platform_id: str) -> Turn | None:
+        """The newest of the people's turns with that platform id, in any conversation of the address."""
+        return await self._database.read(lambda connection: tree.find(connection, address, platform_id))
+
+    async def answers(self, turn_id: int) -> list[Turn]:
+        """The assistant's turns that answer that turn, oldest first."""
+        return await self._database.read(lambda connection: tree.answers(connection, turn_id))
+
+    async def revise_turn(self, turn_id: int, *, text: str, at: datetime) -> Turn:
+        """Let the turn say `text`; what it said is not kept. Its evidence tells when, as `edited_at`.
+
+        Raises:
+            StorageError: there is no such turn.
+        """
+        return await self._database.write(lambda connection: tree.revise(connection, turn_id, text, at))
+
+    async def replace_answer(self, turn_id: int, draft: TurnDraft) -> Turn:
+        """Let a turn of the assistant say what the draft says; it keeps its id, its place and its platform id.
+
+        Raises:
+            StorageError: there is no such turn, or it is a person's.
+        """
+        return await self._database.write(lambda connection: tree.replace_answer(connection, turn_id, draft))
+
+    async def delete_exchange(self, turn_id: int) -> list[int]:
+        """Delete a turn of a person and the answers to it; the ids of what was deleted, none where it is no such turn.
+
+        What came after them now comes after what was before them, as do the head and the start of the window.
+        """
+        return await self._database.write(lambda connection: tree.delete_exchange(connection, turn_id))
+
+    # -- feedback -------------------------------------------------------------------------------------------
+
+    async def rate(self, turn_id: int, person: str, value: int | None, *, at: datetime) -> None:
+        """Remember what a person thinks of a turn; None takes it back.
+
+        Raises:
+            StorageError: there is no such turn.
+        """
+        await self._database.write(lambda connection: tree.rate(connection, turn_id, person, value, at))
+
+    async def ratings(self, turn_id: int) -> dict[str, int]:
+        """What people think of the turn, by person."""
+        return await self._database.read(lambda connection: tree.ratings(connection, turn_id))
 
     # -- settings -------------------------------------------------------------------------------------------
 

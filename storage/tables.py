@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 NAMING = {
@@ -58,16 +60,18 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Text(TypeDecorator[str]):
-    """Any str. Half of a surrogate pair, which no encoding can hold, becomes U+FFFD."""
+    """Any str. Half of a surrogate pair, which no encoding can hold, becomes U+FFFD; so does NUL in PostgreSQL."""
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The text, with what cannot be encoded replaced."""
-        if value is None or value.isascii():
-            return value
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            value = value.replace("\x00", "\ufffd")
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 metadata = MetaData(naming_convention=NAMING)
@@ -118,6 +122,7 @@ turns = Table(
     Column("total_seconds", Float, nullable=False),
     Column("evidence", JSON, nullable=False),
     Index(None, "conversation_id", "platform_id"),
+    Index(None, "platform_id"),
     sqlite_autoincrement=True,
 )
 
@@ -127,4 +132,89 @@ settings = Table(
     Column("scope", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    # null where there is none, so that it equals no other
+    Column("update_id", Text),
+    Column("key", Text),
+    Column("kind", String, nullable=False),
+    # null once it is dealt with
+    Column("payload", JSON(none_as_null=True)),
+    Column("at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("finished_at", Instant),
+    UniqueConstraint("channel", "account", "update_id"),
+    UniqueConstraint("channel", "account", "key"),
+    Index(None, "state", "finished_at"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    # null once it is delivered
+    Column("content", JSON(none_as_null=True)),
+    Column("method", String, nullable=False),
+    Column("target", Text, nullable=False),
+    # no foreign keys: what it showed and what it answered may be forgotten before it
+    Column("turn_id", Integer, index=True),
+    Column("arrival_id", Integer),
+    Column("state", String, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("is_repeat", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("reason", Text, nullable=False),
+    Index(None, "state", "sent_at"),
+    Index(None, "channel", "account", "chat", "receipt"),
+    sqlite_autoincrement=True,
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("turn_id", Integer, ForeignKey("turns.id"), primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("person_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("standing", String, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+pairing_codes = Table(
+    "pairing_codes",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("channel", "account", "person_id"),
 )

@@ -12,16 +12,17 @@ import pytest
 from sqlalchemy import Engine
 
 from bot.errors import StorageError
-from storage import open_store
+from storage import open_books, open_store
 from storage.location import locate
 from storage.migrations import HEAD, SHIPPED, Migrations
 from storage.opening import prepare
 from storage.tables import metadata
-from tests.storage.values import HERE, NOON, execute, fill, read_texts, url_of
+from tests.storage.values import HERE, NOON, arrived, execute, fill, read_texts, url_of
 
-GOOD = """
+NEXT = f"{int(HEAD) + 1:04}"
+GOOD = f"""
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{NEXT}", "{HEAD}"
 def upgrade():
     op.execute("CREATE TABLE more (id INTEGER PRIMARY KEY)")
     op.execute("UPDATE turns SET text = text || '!'")
@@ -32,8 +33,8 @@ FAILING = GOOD + '    op.execute("INSERT INTO nowhere VALUES (1)")\n'
 def next_migrations(folder: Path, script: str) -> Migrations:
     """The shipped migrations and one more."""
     folder.mkdir()
-    (folder / "0002_more.py").write_text(script, encoding="utf-8")
-    return Migrations("0002", (*SHIPPED.folders, folder))
+    (folder / f"{NEXT}_more.py").write_text(script, encoding="utf-8")
+    return Migrations(NEXT, (*SHIPPED.folders, folder))
 
 
 def tables_of(file: Path) -> set[object]:
@@ -111,11 +112,51 @@ def test_an_older_database_is_migrated_and_a_backup_is_put_beside_it(
     file: Path, engine: Engine, tmp_path: Path
 ) -> None:
     fill(file, "a")
-    assert prepare(engine, locate(url_of(file)), migrations=next_migrations(tmp_path / "next", GOOD)) == "0001"
+    assert prepare(engine, locate(url_of(file)), migrations=next_migrations(tmp_path / "next", GOOD)) == HEAD
     assert execute(file, "SELECT text FROM turns") == [("a!",)]
-    (backup,) = file.parent.glob("parley.db.before-0002-*.bak")
+    (backup,) = file.parent.glob(f"parley.db.before-{NEXT}-*.bak")
     assert read_texts(backup) == ["a"]
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+
+FIRST = Migrations("0001", SHIPPED.folders)
+SPOKEN = """
+INSERT INTO conversations (channel, account, chat, thread, name, persona, model, created_at, updated_at)
+VALUES ('console', '', 'local', '', 'trip', '', '', '2026-03-04 12:00:00', '2026-03-04 12:00:00');
+INSERT INTO turns (conversation_id, role, text, at, state, platform_id, model, generator, prompt_tokens,
+                   cached_tokens, completion_tokens, queue_seconds, first_seconds, total_seconds, evidence)
+VALUES (1, 'user', 'hello', '2026-03-04 12:00:00', 'complete', 'm1', '', '', 0, 0, 0, 0, 0, 0, '{}');
+UPDATE conversations SET head_id = 1;
+INSERT INTO settings VALUES ('console//local/', 'conversation', '1');
+"""
+
+
+async def test_what_the_first_revision_kept_is_there_in_the_newest(file: Path, engine: Engine) -> None:
+    assert prepare(engine, locate(url_of(file)), migrations=FIRST) is None
+    assert "inbox" not in tables_of(file)
+    execute(file, *SPOKEN.split(";\n"))
+    async with open_books(url_of(file)) as books:
+        [turn] = await books.store.path(1)
+        assert (turn.text, await books.store.find_turn(HERE, "m1")) == ("hello", turn)
+        assert await books.store.setting(HERE.key, "conversation") == "1"
+        await books.store.rate(turn.id, "42", 1, at=NOON)
+        [arrival] = await books.ledger.accept([arrived("hi", 1)], at=NOON)
+        assert (await books.ledger.arrivals(), await books.roll.people()) == ([arrival], [])
+    assert tables_of(file) >= {"inbox", "outbox", "feedback", "people", "pairing_codes"}
+    assert execute(file, "PRAGMA foreign_key_check") == []
+    assert len(list(file.parent.glob(f"parley.db.before-{HEAD}-*.bak"))) == 1
+
+
+def test_a_migration_to_the_newest_revision_that_breaks_off_leaves_the_first(file: Path, engine: Engine) -> None:
+    prepare(engine, locate(url_of(file)), migrations=FIRST)
+    execute(file, *SPOKEN.split(";\n"), "CREATE TABLE pairing_codes (x)")
+    before = tables_of(file)
+    with pytest.raises(StorageError):
+        prepare(engine, locate(url_of(file)))
+    assert tables_of(file) == before
+    execute(file, "DROP TABLE pairing_codes")
+    assert prepare(engine, locate(url_of(file))) == "0001"
+    assert read_texts(file) == ["hello"]
 
 
 def test_a_database_that_is_up_to_date_is_not_backed_up(file: Path) -> None:
@@ -131,7 +172,7 @@ def test_a_failing_migration_leaves_the_old_state(file: Path, engine: Engine, tm
         prepare(engine, locate(url_of(file)), migrations=next_migrations(tmp_path / "next", FAILING))
     assert caught.value.key == "storage.failed"
     assert tables_of(file) == before
-    assert execute(file, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert execute(file, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert read_texts(file) == ["a"]
 
 
@@ -154,7 +195,7 @@ def test_a_process_killed_in_the_middle_of_a_migration_leaves_the_old_state(file
         "from storage.opening import prepare\n"
         f"location = locate({url_of(file)!r})\n"
         f"folders = (*SHIPPED.folders, Path({str(tmp_path / 'next')!r}))\n"
-        "prepare(make_engine(location), location, migrations=Migrations('0002', folders))\n"
+        f"prepare(make_engine(location), location, migrations=Migrations({NEXT!r}, folders))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert done.returncode == -9

@@ -39,7 +39,7 @@ async def test_a_turn_comes_back_with_everything_it_was_given(store: Store) -> N
     draft = TurnDraft(
         conversation.id,
         Role.ASSISTANT,
-        "Tōkyō 🗼 is\x00 fine",
+        "Tōkyō 🗼 is fine",
         datetime(2026, 3, 4, 21, 0, 0, 123456, TOKYO),
         state=TurnState.STOPPED,
         author=Person("42", "Ann", "en-GB"),
@@ -54,6 +54,13 @@ async def test_a_turn_comes_back_with_everything_it_was_given(store: Store) -> N
     assert turn == Turn(**{field.name: getattr(draft, field.name) for field in fields(draft)}, id=turn.id)
     assert await store.turn(turn.id) == turn
     assert await store.path(conversation.id) == [turn]
+
+
+async def test_a_sign_that_a_database_cannot_hold_is_replaced(store: Store) -> None:
+    conversation = await store.create_conversation(HERE, at=NOON)
+    turn = await store.append_turn(said(conversation, "a\x00b"))
+    assert turn.text in ("a\x00b", "a\ufffdb")
+    assert await store.turn(turn.id) == turn
 
 
 async def test_times_come_back_aware_and_in_utc(store: Store) -> None:

@@ -8,11 +8,15 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from bot.types import Address, Conversation, Role, Turn, TurnDraft
+from bot.channel import Content, Update, UpdateKind
+from bot.ledger import ParcelDraft
+from bot.types import Address, Conversation, Message, Person, Role, Turn, TurnDraft
 from storage import open_store
 
 HERE = Address("console", "local")
+CHAT = Address("telegram", "-100", account="bot")
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
@@ -66,3 +70,13 @@ def execute(file: Path, *statements: str) -> list[tuple[object, ...]]:
 def digest(file: Path) -> str:
     """The file's SHA-256."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def arrived(text: str, number: int, *, address: Address = CHAT, kind: UpdateKind = UpdateKind.MESSAGE) -> Update:
+    """What a platform tells: its update `number`, about message `number`."""
+    return Update(kind, Message(address, Person("42", "Ann", "en"), text, NOON, id=str(number)), id=f"u{number}")
+
+
+def parcel(text: str, *, address: Address = CHAT, **values: Any) -> ParcelDraft:
+    """A draft of something to be sent."""
+    return ParcelDraft(address, Content(text), **values)
