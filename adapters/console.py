@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
@@ -20,6 +19,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output.color_depth import ColorDepth
 from rich.console import Console
 
+from adapters.console_typing import typing_ahead
 from adapters.terminal_markdown import MarkdownStream, dim
 from bot.protocols import Command, Partner, Reply
 from bot.texts import Texts
@@ -27,13 +27,16 @@ from bot.types import Address, Failed, Finished, Message, Person, ReasoningDelta
 
 QUIT = Command("quit")
 PROMPT = "❯ "
+STOP_AGAIN_SECONDS = 0.05
+"""Until a stop is repeated that came before the reply began."""
 
 
 class ConsoleAdapter:
     """A conversation in a terminal.
 
-    Enter sends, Alt-Enter begins a new line, pasted line breaks stay. Ctrl-C stops the reply that is running, and
-    twice in a row leaves; Ctrl-D leaves.
+    Enter sends, Alt-Enter begins a new line, pasted line breaks stay. While a reply is running, Ctrl-C or `/stop` stops
+    it, and what is typed otherwise is kept for the next prompt. At an empty prompt, Ctrl-C twice in a row leaves, and
+    so does Ctrl-D.
     """
 
     name = "console"
@@ -57,16 +60,15 @@ class ConsoleAdapter:
         self._now = now
         self._console = console or Console(highlight=False)
         self._session = self._make_session(history_file)
-        self._leaving = False  # Ctrl-C was pressed once, and nothing since
 
     async def run(self) -> None:
         """Talk until the person leaves."""
-        while (text := await self._read()) is not None:
-            if not text.strip():
-                continue
-            if text.strip().lower() in ("/quit", "/exit"):
-                return
-            await self.say(text)
+        with self._session.input.raw_mode():  # also between prompt and reply: no key is shown or lost there
+            while (text := await self._read()) is not None:
+                if text.strip().lower() in ("/quit", "/exit"):
+                    return
+                if text.strip():
+                    await self.say(text)
 
     def remark(self, text: str) -> None:
         """Show a line beside the conversation."""
@@ -74,44 +76,52 @@ class ConsoleAdapter:
 
     async def _read(self) -> str | None:
         """What the person types next; None when they leave."""
+        leaving = False
         while True:
             try:
                 text: str = await self._session.prompt_async(self._prompt())
             except KeyboardInterrupt:
-                if self._leaving and not self._session.default_buffer.text:
+                if self._session.default_buffer.text:
+                    leaving = False  # it took back what was typed, as in a shell
+                elif leaving:
                     return None
-                self._leaving = True
-                self.remark(self._texts.get("console.press_again"))
+                else:
+                    leaving = True
+                    self.remark(self._texts.get("console.press_again"))
             except EOFError:
                 return None
             else:
-                self._leaving = False
                 return text
 
     async def say(self, text: str) -> None:
         """Send a message and show the reply to its end."""
         message = Message(self._address, self._person, text, self._now())
-        with quiet_keyboard(), self._interruptible():
+        with self._stoppable():
             async with aclosing(self._partner.respond(message)) as reply:
                 await self._show(reply)
 
     async def _show(self, reply: Reply) -> None:
         stream, thinking = MarkdownStream(self._console), False
+        end: Finished | Failed | None = None
         self._console.print()
-        async for event in reply:
-            if isinstance(event, TextDelta):
-                if thinking:
-                    self._console.print("\n")
-                    thinking = False
-                stream.feed(event.text)
-            elif isinstance(event, ReasoningDelta):
-                thinking = True
-                self._console.print(dim(event.text), end="")
-            elif isinstance(event, Status):
-                self.remark(event.text)
-            elif isinstance(event, Finished | Failed):
-                stream.finish()
-                self._show_end(event)
+        try:
+            async for event in reply:
+                if isinstance(event, TextDelta):
+                    if thinking:
+                        self._console.print("\n")
+                        thinking = False
+                    stream.feed(event.text)
+                elif isinstance(event, ReasoningDelta):
+                    thinking = True
+                    self._console.print(dim(event.text), end="")
+                elif isinstance(event, Status):
+                    self.remark(event.text)
+                elif isinstance(event, Finished | Failed):
+                    end = event
+        finally:
+            stream.finish()
+        if end:
+            self._show_end(end)
         self._console.print()
 
     def _show_end(self, end: Finished | Failed) -> None:
@@ -121,24 +131,36 @@ class ConsoleAdapter:
             self.remark(f"({self._texts.get(f'chat.{end.state.value}')})")
 
     @contextlib.contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """While a reply is running, Ctrl-C stops it; a second one leaves."""
+    def _stoppable(self) -> Iterator[None]:
+        """While a reply is running, Ctrl-C and `/stop` stop it; Ctrl-C once more leaves."""
         loop, main = asyncio.get_running_loop(), asyncio.current_task()
-        stops: set[asyncio.Task[bool]] = set()
+        stopping: asyncio.Task[None] | None = None
+        presses = 0
 
-        def interrupt(*_: object) -> None:
-            if self._leaving and main is not None:
+        def stop() -> None:
+            nonlocal stopping
+            stopping = stopping or loop.create_task(self._stop())
+
+        def interrupt() -> None:
+            nonlocal presses
+            presses += 1
+            stop()
+            if presses > 1 and main is not None:
                 main.cancel()
-                return
-            self._leaving = True
-            stops.add(loop.create_task(self._partner.stop(self._address)))
 
-        self._leaving = False
         before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupt))
         try:
-            yield
+            with typing_ahead(self._session.input, self._session.output, interrupt=interrupt, stop=stop):
+                yield
         finally:
             signal.signal(signal.SIGINT, before)
+            if stopping is not None:
+                stopping.cancel()
+
+    async def _stop(self) -> None:
+        """Stop the reply, if need be as soon as it begins."""
+        while not await self._partner.stop(self._address):  # noqa: ASYNC110 - nothing tells that a reply begins
+            await asyncio.sleep(STOP_AGAIN_SECONDS)
 
     def _prompt(self) -> ANSI | str:
         return PROMPT if self._console.no_color else ANSI(f"\x1b[1;36m{PROMPT}\x1b[0m")
@@ -154,6 +176,7 @@ class ConsoleAdapter:
             prompt_continuation=lambda width, line, wrapped: " " * width,
             color_depth=ColorDepth.DEPTH_1_BIT if self._console.no_color else None,
             enable_history_search=False,
+            enable_suspend=True,
         )
 
 
@@ -191,21 +214,3 @@ def _keys() -> KeyBindings:
         event.current_buffer.insert_text("\n")
 
     return keys
-
-
-@contextlib.contextmanager
-def quiet_keyboard() -> Iterator[None]:
-    """What is typed while a reply streams is not shown in the midst of it, but kept for the next prompt."""
-    try:
-        import termios
-    except ImportError:  # Windows, where the console shows nothing unless it is read
-        yield
-        return
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    silent = [*before[:3], before[3] & ~(termios.ECHO | termios.ICANON), *before[4:]]
-    termios.tcsetattr(descriptor, termios.TCSANOW, silent)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSANOW, before)

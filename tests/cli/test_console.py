@@ -155,15 +155,74 @@ def test_an_interrupt_stops_the_reply_and_not_the_program() -> None:
     session.process.close(force=True)
 
 
-def test_interrupting_a_reply_twice_leaves() -> None:
+@pytest.fixture
+def replying() -> Iterator[Session]:
+    """A session in the middle of a long reply."""
+    found = Session(PARLEY_MODEL__ECHO_DELAY_SECONDS="0.02")
+    found.sees("❯")
+    found.say("word " * 1000)
+    found.sees("\n\nword word")
+    yield found
+    found.process.close(force=True)
+
+
+def test_after_a_stopped_reply_leaving_takes_two_more_presses(replying: Session) -> None:
+    replying.type("\x03")
+    replying.sees("(stopped)")
+    replying.type("\x03")
+    replying.sees("Ctrl-C again")
+    replying.type("\x03")
+    assert replying.ends() == 0
+
+
+def test_interrupting_twice_before_the_reply_has_ended_leaves(replying: Session) -> None:
+    replying.type("\x03\x03")
+    assert replying.ends() == 0
+
+
+def test_what_was_typed_ahead_survives_the_interrupt(replying: Session) -> None:
+    replying.type("typed ahead")
+    replying.type("\x03")
+    replying.sees("(stopped)", "❯ typed ahead")
+    replying.type(" and on\r")
+    replying.sees("typed ahead and on", count=2)
+
+
+def test_lines_typed_ahead_are_answered_in_turn(replying: Session) -> None:
+    replying.type("first of two\rsecond of two\r\x03")
+    replying.sees("❯ first of two", "❯ second of two")
+    replying.sees("first of two", "second of two", count=2)
+
+
+def test_stop_takes_effect_while_the_reply_runs(replying: Session) -> None:
+    replying.type("/stpo\x7f\x7fop\r")
+    replying.sees("(stopped)", "\n❯")
+    assert "/stop" not in replying.text
+
+
+def test_a_stop_that_comes_with_the_message_stops_its_reply() -> None:
     session = Session(PARLEY_MODEL__ECHO_DELAY_SECONDS="0.02")
     session.sees("❯")
-    session.say("word " * 1000)
-    session.sees("\n\nword word")
+    session.type("word " * 1000 + "\r/stop\rafter\r")
+    session.sees("(stopped)", "❯ after")
+    session.process.close(force=True)
+
+
+def test_a_text_pasted_while_a_reply_runs_is_one_message(replying: Session) -> None:
+    replying.type("\x1b[200~line one\nline two\x1b[201~\x03")
+    replying.sees("❯ line one\n  line two")
+    replying.type("\r")
+    replying.sees("line one line two")
+
+
+def test_an_interrupt_takes_back_what_was_typed_before_it_offers_to_leave(session: Session) -> None:
+    session.type("half a sent")
+    session.sees("half a sent")
     session.type("\x03")
-    session.sees("(stopped)")
+    session.sees("❯", count=2)
+    assert "Ctrl-C again" not in session.text
     session.type("\x03")
-    assert session.ends() == 0
+    session.sees("Ctrl-C again")
 
 
 def test_no_color_is_honoured() -> None:
