@@ -17,14 +17,18 @@ from datetime import datetime
 from typing import TextIO
 
 from adapters.controls import without_controls
-from bot.protocols import Partner
+from bot.protocols import Partner, Reply
 from bot.texts import Texts
-from bot.types import Address, Failed, Finished, Message, Person, ReplyEvent, TextDelta
+from bot.types import Address, Failed, Finished, Message, Person, TextDelta, TurnState
 
 CHUNK_BYTES = 65536
 WAITING_LINES = 64
 """Lines that are read ahead of the reply that is running."""
 CONTINUATION = "\t"
+STOP_SECONDS = 5.0
+"""How long a stopped reply may take to its end."""
+REFUSED = "reject"
+"""The act of a command that could not be obeyed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +59,26 @@ class PlainAdapter:
         self._as_json = as_json
 
     async def answer(self, text: str, *, continuation: str = "") -> bool:
-        """Write the reply to one message; False if it failed.
+        """Write the reply to one message; False if it failed or the message was refused.
+
+        Cancelled, it stops the reply and writes what was said until then.
 
         Args:
             text: what is said; without any words nothing is asked, and the reply is empty.
             continuation: what stands before the reply's further lines.
         """
-        events = self._partner.respond(self._speaker.message(text)) if text.strip() else _silence()
-        async with aclosing(events) as reply:
-            if self._as_json:
-                return await self._write_object(reply)
-            return await self._write_text(reply, continuation)
+        writing = asyncio.ensure_future(self._write_reply(text, continuation))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            if await self._partner.stop(self._speaker.address):
+                await asyncio.wait([writing], timeout=STOP_SECONDS)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            raise
 
     async def answer_lines(self, descriptor: int) -> bool:
-        """Answer each line of a file descriptor in turn; False if one of them failed."""
+        """Answer each line of a file descriptor in turn; False if one of them failed or was refused."""
         good, number = True, 0
         async for raw in read_lines(descriptor):
             number += 1
@@ -83,40 +93,82 @@ class PlainAdapter:
             self._errors.write(self._texts.get("console.not_utf8", number=number) + "\n")
             return raw.decode("utf-8", "replace")
 
-    async def _write_text(self, reply: AsyncGenerator[ReplyEvent, None], continuation: str) -> bool:
-        failed, written = None, False
-        async for event in reply:
-            if isinstance(event, TextDelta):
-                written = True
-                self._write(event.text.replace("\n", "\n" + continuation))
-            elif isinstance(event, Failed):
-                failed = event
-        if written or continuation or not failed:  # in a pipe, each line has one in answer
-            self._write("\n")
-        if failed:
-            self._errors.write(failed.text + "\n")
-        return failed is None
+    async def _write_reply(self, text: str, continuation: str) -> bool:
+        async with aclosing(self._reply(text)) as reply:
+            if self._as_json:
+                reason = await self._write_object(reply)
+            else:
+                reason = await self._write_text(reply, continuation)
+        if reason is not None:
+            self._errors.write(reason + "\n")
+        return reason is None
 
-    async def _write_object(self, reply: AsyncGenerator[ReplyEvent, None]) -> bool:
+    def _reply(self, text: str) -> Reply:
+        if not text.strip():
+            return _silence()
+        reply = self._partner.respond(self._speaker.message(text))
+        return _refusal_as_failure(reply) if text.lstrip().startswith("/") and not self._as_json else reply
+
+    async def _write_text(self, reply: Reply, continuation: str) -> str | None:
+        """Write the words as they come; the reason, if there is no answer."""
+        reason, written = None, False
+        try:
+            async for event in reply:
+                if isinstance(event, TextDelta):
+                    written = True
+                    self._write(event.text.replace("\n", "\n" + continuation))
+                elif isinstance(event, Failed):
+                    reason = event.text
+        finally:
+            if written or continuation or reason is None:  # in a pipe, each line has one in answer
+                self._write("\n")
+        return reason
+
+    async def _write_object(self, reply: Reply) -> str | None:
+        """Write the whole reply at its end; the reason, if there is no answer."""
         pieces: list[str] = []
-        end: Finished | Failed = Finished()
-        async for event in reply:
-            if isinstance(event, TextDelta):
-                pieces.append(event.text)
-            elif isinstance(event, Finished | Failed):
-                end = event
-        self._write(json.dumps(_as_object("".join(pieces), end), ensure_ascii=False) + "\n")
+        end: Finished | Failed = Finished(state=TurnState.STOPPED)  # where it is cut short before it has an end
+        try:
+            async for event in reply:
+                if isinstance(event, TextDelta):
+                    pieces.append(event.text)
+                elif isinstance(event, Finished | Failed):
+                    end = event
+        finally:
+            self._write(json.dumps(_as_object("".join(pieces), end), ensure_ascii=False) + "\n")
         if isinstance(end, Failed):
-            self._errors.write(end.text + "\n")
-        return isinstance(end, Finished)
+            return end.text
+        return "".join(pieces) if _is_refusal(end) else None
 
     def _write(self, text: str) -> None:
         self._output.write(without_controls(text) if self._output.isatty() else text)
         self._output.flush()
 
 
-async def _silence() -> AsyncGenerator[ReplyEvent, None]:
+async def _silence() -> Reply:
     yield Finished()
+
+
+async def _refusal_as_failure(reply: Reply) -> Reply:
+    """The same reply; where a command is refused, its words are the reason and no answer.
+
+    Only the end tells that, so that a command's text comes one piece late.
+    """
+    held: TextDelta | None = None
+    async with aclosing(reply):
+        async for event in reply:
+            if held and isinstance(event, Finished) and _is_refusal(event):
+                yield Failed(held.text, event.timings)
+                return
+            if held:
+                yield held
+            held = event if isinstance(event, TextDelta) else None
+            if held is None:
+                yield event
+
+
+def _is_refusal(end: Finished) -> bool:
+    return end.act is not None and end.act.name == REFUSED
 
 
 def _as_object(text: str, end: Finished | Failed) -> dict[str, object]:

@@ -20,6 +20,8 @@ from bot.texts import Texts
 from bot.types import Address, Conversation, Person
 
 ADDRESS = Address("console", "local")
+ASIDE = Address("console", "local", thread="aside")
+"""Where the conversations of scripts lie, so that `/conversations` lists only those that a person began."""
 PERSON = Person("local")
 SHORT_TEXT_BYTES = 2000
 SHORT_CONTEXT_TOKENS = 2048
@@ -90,7 +92,7 @@ async def _plain(arguments: argparse.Namespace) -> int:
         warm=not text.startswith("/"),
         context_limit=SHORT_CONTEXT_TOKENS if 0 < len(text.encode()) <= SHORT_TEXT_BYTES else None,
     ) as app:
-        conversation = await _conversation(app, arguments, fresh=not arguments.go_on)
+        conversation = await _conversation(app, arguments, fresh=None if arguments.go_on else ASIDE)
         adapter = PlainAdapter(
             partner=app.engine,
             texts=app.texts,
@@ -110,7 +112,7 @@ async def _interactive(arguments: argparse.Namespace) -> int:
 
     configuration: Configuration = arguments.configuration
     async with open_app(configuration, clock=_clock(arguments), channel_commands=ConsoleAdapter.commands) as app:
-        conversation = await _conversation(app, arguments, fresh=arguments.new)
+        conversation = await _conversation(app, arguments, fresh=ADDRESS if arguments.new else None)
         await app.engine.go_on_with(conversation)
         adapter = ConsoleAdapter(
             partner=app.engine,
@@ -128,11 +130,12 @@ async def _interactive(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _conversation(app: App, arguments: argparse.Namespace, *, fresh: bool) -> Conversation:
+async def _conversation(app: App, arguments: argparse.Namespace, *, fresh: Address | None) -> Conversation:
+    """The conversation to talk in: the named one, else a new one at `fresh`, else the one that the person left."""
     if arguments.conversation:
         return await app.engine.open_conversation(ADDRESS, arguments.conversation)
     if fresh:
-        return await app.engine.open_conversation(ADDRESS)
+        return await app.engine.open_conversation(fresh)
     return await app.engine.current_conversation(ADDRESS)
 
 

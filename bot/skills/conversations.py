@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from bot.protocols import Command, Reply
 from bot.skills.context import SkillContext, last_question
 from bot.types import Act, Conversation, Finished, TextDelta
 
 LISTED = 20
+"""Conversations that `/conversations` shows at first."""
+ALL = "all"
+KNOWN = 10_000
+"""Conversations that are looked at; who has more finds the oldest by name no longer."""
+EXCERPT_LENGTH = 60
 
 
 class ConversationsSkill:
@@ -16,7 +22,7 @@ class ConversationsSkill:
 
     commands: Sequence[Command] = (
         Command("new", "[NAME]"),
-        Command("conversations", "[NAME]"),
+        Command("conversations", f"[NAME|{ALL}]"),
         Command("undo"),
         Command("retry", "[MODEL]"),
         Command("stop", immediate=True),
@@ -27,10 +33,10 @@ class ConversationsSkill:
         match context.understanding.name.rpartition(".")[2]:
             case "new":
                 return _new(context)
-            case "conversations" if context.argument:
-                return _switch(context)
-            case "conversations":
+            case "conversations" if context.argument.lower() in ("", ALL):
                 return _list(context)
+            case "conversations":
+                return _switch(context)
             case "undo":
                 return _undo(context)
             case "retry":
@@ -40,48 +46,76 @@ class ConversationsSkill:
 
 
 async def _new(context: SkillContext) -> Reply:
-    conversation = await context.store.create_conversation(
-        context.message.address, at=context.clock.now(), name=context.argument
-    )
+    name = context.argument
+    if name and await context.store.find_conversation(context.message.address, name) is not None:
+        yield TextDelta(context.texts.get("commands.name_taken", name=name))
+        yield Finished(act=Act("reject", {"reason": "name_taken"}))
+        return
+    conversation = await context.store.create_conversation(context.message.address, at=context.clock.now(), name=name)
     await context.remember_current(conversation.id)
     yield TextDelta(context.texts.get("commands.new_done"))
     yield Finished(act=Act("conversation.new", {"id": conversation.id, "name": conversation.name}))
 
 
 async def _list(context: SkillContext) -> Reply:
-    found = await context.store.conversations(context.message.address, limit=LISTED)
-    lines = [_line(number, found_one, context) for number, found_one in enumerate(found, 1)]
-    yield TextDelta(context.texts.get("commands.conversations_intro") + "\n\n" + "\n".join(lines))
-    yield Finished(act=Act("conversation.list", {"count": len(found)}))
+    known = await _known(context)
+    shown = list(known.items())[: None if context.argument else LISTED]
+    intro = "commands.conversations_intro" if known else "commands.no_conversations"
+    text = context.texts.get(intro) + "\n\n" + await _lines(context, dict(shown))
+    if more := len(known) - len(shown):
+        text += "\n\n" + context.texts.get("commands.conversations_more", count=more)
+    yield TextDelta(text.strip())
+    yield Finished(act=Act("conversation.list", {"count": len(known)}))
 
 
-def _line(number: int, conversation: Conversation, context: SkillContext) -> str:
-    name = conversation.name or context.texts.get("commands.unnamed")
-    when = conversation.updated_at.astimezone(context.clock.zone)
-    mark = " ←" if conversation.id == context.conversation.id else ""
-    return f"{number}. {name} · {when:%Y-%m-%d %H:%M}{mark}"
+async def _known(context: SkillContext) -> dict[int, Conversation]:
+    """The address's conversations by their number, last used first; those in which nothing was said have none."""
+    found = await context.store.conversations(context.message.address, limit=KNOWN)
+    return dict(enumerate((each for each in found if each.name or each.head_id), 1))
+
+
+async def _lines(context: SkillContext, conversations: Mapping[int, Conversation]) -> str:
+    """One line each; conversations of the same name are told apart by what was said last."""
+    names = Counter(each.name for each in conversations.values())
+    lines = []
+    for number, conversation in conversations.items():
+        last = await _last_words(context, conversation) if names[conversation.name] > 1 else ""
+        when = conversation.updated_at.astimezone(context.clock.zone)
+        mark = " ←" if conversation.id == context.conversation.id else ""
+        lines.append(f"{number}. {_name(context, conversation)} · {when:%Y-%m-%d %H:%M}{last}{mark}")
+    return "\n".join(lines)
+
+
+async def _last_words(context: SkillContext, conversation: Conversation) -> str:
+    turn = await context.store.turn(conversation.head_id) if conversation.head_id else None
+    return f" · {_shortened(turn.text)}" if turn else ""
+
+
+def _name(context: SkillContext, conversation: Conversation) -> str:
+    return conversation.name or context.texts.get("commands.unnamed")
 
 
 async def _switch(context: SkillContext) -> Reply:
-    conversation = await _named(context, context.argument)
-    if conversation is None:
-        yield TextDelta(context.texts.get("commands.conversation_unknown", name=context.argument))
-        yield Finished(act=Act("reject", {"reason": "unknown_conversation"}))
+    found = await _meant(context)
+    if len(found) != 1:
+        problem = "ambiguous" if found else "unknown"
+        told = context.texts.get(f"commands.conversation_{problem}", name=context.argument)
+        yield TextDelta(f"{told}\n\n{await _lines(context, found)}".strip())
+        yield Finished(act=Act("reject", {"reason": f"{problem}_conversation"}))
         return
+    [conversation] = found.values()
     await context.remember_current(conversation.id)
     turns = await context.store.count_turns(conversation.id)
-    name = conversation.name or context.texts.get("commands.unnamed")
-    yield TextDelta(context.texts.get("commands.conversation_opened", name=name, turns=turns))
+    told = context.texts.get("commands.conversation_opened", name=_name(context, conversation), turns=turns)
+    yield TextDelta(told)
     yield Finished(act=Act("conversation.open", {"id": conversation.id, "name": conversation.name}))
 
 
-async def _named(context: SkillContext, wanted: str) -> Conversation | None:
-    """By the number in the list, else by name."""
-    address = context.message.address
-    if (named := await context.store.find_conversation(address, wanted)) is not None or not wanted.isdecimal():
-        return named
-    found = await context.store.conversations(address, limit=LISTED)
-    return found[int(wanted) - 1] if 0 < int(wanted) <= len(found) else None
+async def _meant(context: SkillContext) -> dict[int, Conversation]:
+    """Those of that name, else the one of that number."""
+    known, wanted = await _known(context), context.argument
+    named = {number: each for number, each in known.items() if each.name == wanted}
+    return named or {number: each for number, each in known.items() if str(number) == wanted}
 
 
 async def _undo(context: SkillContext) -> Reply:
@@ -114,6 +148,6 @@ async def _stop(context: SkillContext) -> Reply:
     yield Finished(act=Act("conversation.stop", {"stopped": stopped}))
 
 
-def _shortened(text: str, limit: int = 60) -> str:
+def _shortened(text: str, limit: int = EXCERPT_LENGTH) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,31 @@ def test_a_failure_is_told_on_standard_error_with_a_status() -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_a_refused_command_is_told_on_standard_error_with_a_status() -> None:
+    done = parley("chat", "/nonsense")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"no command `/nonsense`" in done.stderr
+
+
+def test_a_refused_command_in_a_pipe_leaves_its_line_empty_and_the_next_is_answered() -> None:
+    done = parley("chat", given=b"/persona pirate-king\nafter\n")
+    assert (done.returncode, done.stdout) == (1, b"\nafter\n")
+    assert b"no persona `pirate-king`" in done.stderr
+
+
+def test_a_refused_command_has_its_words_in_the_object_too() -> None:
+    done = parley("chat", "--json", "/nonsense")
+    reply = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert reply["act"] == {"name": "reject", "slots": {"reason": "unknown_command"}}
+    assert "no command `/nonsense`" in reply["text"]
+    assert reply["text"].encode() in done.stderr
+
+
+def test_an_answer_that_a_command_asks_for_is_whole() -> None:
+    assert parley("chat", given=b"one two three\n/retry\n").stdout == b"one two three\none two three\n"
+
+
 def test_a_misspelt_key_is_named_with_the_nearest() -> None:
     done = parley("chat", "hi", variables={"PARLEY_MODEL__THREDS": "2"})
     assert done.returncode == 1
@@ -166,7 +193,7 @@ def test_the_clock_of_a_run_can_be_set(home: Path) -> None:
 
 def test_a_chinese_user_is_told_in_chinese() -> None:
     done = parley("chat", "/undo", variables={"LANG": "zh_CN.UTF-8"})
-    assert "没有可以撤回的内容" in done.stdout.decode()
+    assert "没有可以撤回的内容" in done.stderr.decode()
 
 
 def test_no_colours_and_no_control_sequences_in_a_pipe() -> None:
@@ -218,6 +245,42 @@ def test_a_signal_in_the_middle_of_a_reply_keeps_what_was_said(home: Path) -> No
     assert rows[1][2].startswith("word")
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_reply_cut_by_a_signal_ends_its_line(form: str, number: signal.Signals, status: int, home: Path) -> None:
+    slow = environment(PARLEY_MODEL__ECHO_DELAY_SECONDS="0.02")
+    options = ["--json"] if form == "json" else []
+    with subprocess.Popen(
+        [PARLEY, "chat", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=slow
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(b"a\n" + b"word " * 3000 + b"\nnever\n")
+        process.stdin.flush()
+        first = process.stdout.readline()
+        wait_for_turns(home, 3)
+        process.send_signal(number)
+        rest = process.stdout.read()
+        assert (process.wait(30), process.stderr.read()) == (status, b"")
+    assert rest.endswith(b"\n")
+    assert rest.count(b"\n") == 1
+    assert b"never" not in rest
+    if form == "json":
+        assert [json.loads(line)["state"] for line in (first, rest)] == ["complete", "stopped"]
+
+
+def test_an_object_cut_by_a_signal_has_what_was_said(home: Path) -> None:
+    slow = environment(PARLEY_MODEL__ECHO_DELAY_SECONDS="0.02")
+    with subprocess.Popen([PARLEY, "chat", "--json", "word " * 3000], stdout=subprocess.PIPE, env=slow) as process:
+        wait_for_turns(home, 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout
+        reply = json.loads(process.stdout.read())
+        assert process.wait(30) == 143
+    assert (reply["state"], reply["error"]) == ("stopped", None)
+    assert set(reply["text"].split()) <= {"word"}
+    assert reply["seconds"]["total"] > 0
+
+
 def test_two_programs_on_one_database_answer_side_by_side(home: Path) -> None:
     processes = [
         subprocess.Popen([PARLEY, "chat", f"number {number}"], stdout=subprocess.PIPE, env=environment())
@@ -226,6 +289,71 @@ def test_two_programs_on_one_database_answer_side_by_side(home: Path) -> None:
     outputs = [process.communicate(timeout=60)[0] for process in processes]
     assert outputs == [b"number 0\n", b"number 1\n", b"number 2\n"]
     assert len(conversations(home)) == 3
+
+
+def test_runs_of_scripts_are_not_listed_among_a_persons_conversations() -> None:
+    parley("chat", "--conversation", "plans", "mine")
+    parley("chat", "asked once")
+    parley("chat", given=b"asked in a pipe\n")
+    listed = parley("chat", "/conversations").stdout.decode()
+    assert "1. plans" in listed
+    assert "asked" not in listed
+
+
+def test_a_conversation_in_which_nothing_was_said_is_not_listed() -> None:
+    parley("chat", given=b"/new\n/new\n")
+    assert parley("chat", "/conversations").stdout.decode() == "There are no conversations yet.\n"
+
+
+def test_a_long_list_of_conversations_says_how_to_see_the_rest() -> None:
+    parley("chat", given="".join(f"/new plan {number}\n" for number in range(25)).encode())
+    listed = parley("chat", "/conversations").stdout.decode()
+    assert "20. plan 5" in listed
+    assert "plan 4" not in listed
+    assert "5 more: `/conversations all`" in listed
+    everything = parley("chat", "/conversations all").stdout.decode()
+    assert "25. plan 0" in everything
+    assert "more" not in everything
+    assert "“plan 1”" in parley("chat", "/conversations 24").stdout.decode()
+
+
+def test_conversations_of_one_name_are_told_apart_and_chosen_by_number() -> None:
+    parley("chat", "--continue", given=b"hello\nthe first of them\n")
+    parley("chat", "/new")
+    parley("chat", "--continue", given=b"hello\nthe second of them\n")
+    listed = parley("chat", "/conversations").stdout.decode().splitlines()
+    assert listed[-2].startswith("1. hello") and listed[-2].endswith("the second of them")
+    assert listed[-1].startswith("2. hello") and listed[-1].endswith("the first of them")
+    asked = parley("chat", "/conversations hello")
+    assert asked.returncode == 1
+    assert b"Several" in asked.stderr
+    assert b"the first of them" in asked.stderr
+    assert parley("chat", "/conversations 2").returncode == 0
+    assert parley("chat", "--continue", "/undo").stdout.decode() == "Taken back: “the first of them”\n"
+
+
+def test_a_name_that_is_taken_is_not_given_again() -> None:
+    parley("chat", "/new plans")
+    again = parley("chat", "/new plans")
+    assert again.returncode == 1
+    assert b"`/conversations plans`" in again.stderr
+
+
+def wait_for_turns(home: Path, count: int) -> None:
+    """Wait until so many turns are stored: at an odd number the program is answering."""
+    deadline = time.monotonic() + 20
+    while turns(home) < count:
+        assert time.monotonic() < deadline
+
+
+def turns(home: Path) -> int:
+    """The number of turns that are stored."""
+    if not (home / "parley.db").exists():
+        return 0
+    with contextlib.suppress(sqlite3.OperationalError), sqlite3.connect(home / "parley.db") as database:
+        count: int = database.execute("select count(*) from turns").fetchone()[0]
+        return count
+    return 0
 
 
 def conversations(home: Path) -> list[tuple[str, int]]:
