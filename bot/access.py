@@ -195,8 +195,8 @@ class Access:
         self._windows: _Recent[tuple[str, str, str], _Window] = _Recent(remembered_people)
         self._opening = asyncio.Lock()
 
-    async def decide(self, message: Message) -> Verdict:
-        """Whether the message is answered. It counts against the sender's limit, so each is to be asked for once.
+    async def decide(self, message: Message, *, counts: bool = True) -> Verdict:
+        """Whether the message is answered. If it `counts`, it does against the sender's limit: each is asked for once.
 
         Raises:
             StorageError: the roll cannot be read.
@@ -215,7 +215,7 @@ class Access:
             return await self._meet(message)
         allowed = Allowed(is_owner=standing is Standing.OWNER)
         if message.is_private or message.is_addressed:
-            return self._limit(message) or allowed
+            return (self._limit(message) if counts else None) or allowed
         return allowed if is_for_all else Silent(Reason.NOT_ADDRESSED)
 
     async def _standing(self, address: Address, person_id: str) -> Standing | None:

@@ -7,10 +7,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, cast
 from zoneinfo import ZoneInfo
 
 from bot import plugins
+from bot.channel import Capabilities
 from bot.clock import Clock
 from bot.config import Configuration, parse_size
 from bot.engine import Engine
@@ -26,10 +28,12 @@ from bot.protocols import Command, Generator, Recognizer, Store
 from bot.skills.context import ChatSettings, Models, Skill
 from bot.skills.personas import Personas
 from bot.texts import Texts, system_language
-from bot.types import Sampling
+from bot.types import Address, Sampling
 
 logger = logging.getLogger(__name__)
 
+UNASKED = Capabilities(longest=1900)
+"""What every channel can show."""
 ONE_BY_ONE = "llamacpp"
 """The generator whose requests beyond its slots would wait where nobody sees them; the others take any number."""
 
@@ -51,6 +55,19 @@ class App:
     models: Models
     clock: Clock
     texts: Texts
+
+    async def tell(self, address: Address, text: str) -> None:
+        """Say something in a chat unasked, in Markdown. It is kept when this returns, and delivered by whatever process
+        runs the channel, at its next look into the outbox."""
+        await post(self.ledger, address, text, at=self.clock.now())
+
+
+async def post(ledger: Ledger, address: Address, text: str, *, at: datetime) -> None:
+    """Put a message into the outbox that answers nothing; plain, since any channel must be able to take it."""
+    from bot.delivery.formatting import Formatter
+    from bot.delivery.parcels import drafts_of
+
+    await ledger.post(drafts_of(Formatter(UNASKED).whole(text), address), at=at)
 
 
 def language_of(configuration: Configuration) -> str:
@@ -106,6 +123,7 @@ async def open_app(
             language=language,
             roll=books.roll,
             code_valid_seconds=configuration.settings.access.pairing_minutes * 60,
+            tell=lambda address, text: post(books.ledger, address, text, at=clock.now()),
             max_pending=configuration.settings.chat.max_pending,
             channel_commands=tuple(channel_commands),
         )

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from bot import plugins
 from bot.access import Access, AccessSettings
 from bot.app import App
+from bot.attachments import Attachments
 from bot.channel import Adapter
 from bot.config import FILE_NAME, Configuration
 from bot.config_errors import WrongValues, explain
@@ -156,7 +157,8 @@ async def serve(adapter: Adapter, app: App, configuration: Configuration) -> Asy
     outbox.on_refusal = keep
     channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now)
     access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
-    exchange = Exchange(channel, app.engine, access, exchange_settings(configuration), rate=rate)
+    attachments = Attachments(configuration.home, longest_bytes=configuration.settings.chat.longest_attachment_bytes)
+    exchange = Exchange(channel, app.engine, access, attachments, exchange_settings(configuration), rate=rate)
     await outbox.resume(await _undelivered(adapter, app))
     await exchange.resume(
         [each for each in await app.ledger.arrivals() if _is_of(adapter, each.update.message.address)]

@@ -102,6 +102,8 @@ class ChatSection(_Section):
     next, or the answer begins anew with both."""
     stale_minutes: float = Field(10.0, gt=0)
     """A message on a channel that waited so long is answered with a word on that."""
+    longest_attachment_bytes: int = Field(20_000_000, ge=0)
+    """Larger files that come with messages are not kept."""
 
 
 def _matching(pattern: str, kind: str) -> AfterValidator:

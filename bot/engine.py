@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from bot.clock import Clock
 from bot.conversations import Conversations
@@ -21,7 +21,7 @@ from bot.protocols import Command, DialogueState, Recognizer, Reply, Store
 from bot.skills.context import ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
 from bot.texts import Texts
-from bot.turn import RunningTurn, Said, end_of, failure_of, name_from, quoted
+from bot.turn import RunningTurn, Said, end_of, failure_of, name_from, quoted, unusable
 from bot.types import (
     Act,
     Address,
@@ -63,6 +63,7 @@ class Engine:
         language: str,
         roll: Roll | None = None,
         code_valid_seconds: float = CODE_VALID_SECONDS,
+        tell: Callable[[Address, str], Awaitable[None]] | None = None,
         max_pending: int | None = 8,
         channel_commands: Sequence[Command] = (),
     ) -> None:
@@ -76,6 +77,7 @@ class Engine:
         self._language = language
         self._roll = roll
         self._code_valid_seconds = code_valid_seconds
+        self._tell = tell
         self._lanes = Lanes(max_pending=max_pending)
         self._running: dict[str, RunningTurn] = {}
         self._conversations = Conversations(store, clock)
@@ -185,8 +187,13 @@ class Engine:
             yield TextDelta(answer.text)
             yield end_of(answer, understanding)
             return
+        if note := unusable(message, self._texts(message)):
+            yield TextDelta(note + "\n\n")
+            if not quoted(message):
+                yield Finished(understanding=understanding, act=Act("reject", {"reason": "attachment"}))
+                return
         if not conversation.name:
-            await self._store.rename_conversation(conversation.id, name_from(message.text))
+            await self._store.rename_conversation(conversation.id, name_from(quoted(message)))
         context = self._context(message, conversation, understanding, turn)
         try:
             async with aclosing(context.answer()) as reply:
@@ -210,6 +217,7 @@ class Engine:
                 at=message.at,
                 author=message.person,
                 platform_id=message.id,
+                evidence={"attachments": [asdict(each) for each in message.attachments]} if message.attachments else {},
             )
         )
 
@@ -361,6 +369,7 @@ class Engine:
             is_owner=message.is_from_owner,
             roll=self._roll,
             code_valid_seconds=self._code_valid_seconds,
+            tell=self._tell,
         )
         return context
 

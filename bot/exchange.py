@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 
 from bot.access import Access, Allowed, Pairing, Refused
 from bot.answering import DOWN, RETRY, UP, WHY, Answering, reply_target
+from bot.attachments import Attachments
 from bot.channel import Content, Update, UpdateKind
 from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel
 from bot.errors import ChannelError, StorageError
-from bot.lane import Lane
+from bot.lane import Lane, with_message
 from bot.ledger import Arrival, ParcelDraft
 from bot.protocols import Partner, Reply
 from bot.texts import Texts
@@ -59,6 +61,7 @@ class Exchange:
         channel: Channel,
         partner: Partner,
         access: Access,
+        attachments: Attachments,
         settings: ExchangeSettings,
         *,
         rate: Callable[[int, str, int | None], Coroutine[object, object, None]],
@@ -68,18 +71,22 @@ class Exchange:
             channel: the account and what sends through it.
             partner: who answers.
             access: who is answered.
+            attachments: keeps what comes along.
             settings: how.
             rate: stores what a person thinks of a turn: (turn, person, 1 or -1 or None).
         """
         self._channel = channel
         self._partner = partner
         self._access = access
+        self._attachments = attachments
         self._settings = settings
         self._rate = rate
         self._answering = Answering(channel, stale_seconds=settings.stale_seconds)
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._languages: dict[str, str] = {}
+        self._arrived: deque[Arrival] = deque()
+        self._admits = False
 
     # -- taking in ------------------------------------------------------------------------------------------
 
@@ -87,8 +94,10 @@ class Exchange:
         """Keep the updates, then deal with those that are new; see `bot.channel.Intake`."""
         ours = [update for update in updates if _concerns_us(update)]
         if ours:
-            for arrival in await self._channel.ledger.accept(ours, at=self._channel.now()):
-                self._take_in(arrival)
+            self._arrived.extend(await self._channel.ledger.accept(ours, at=self._channel.now()))
+            if self._arrived and not self._admits:
+                self._admits = True
+                self._spawn(self._admit_all())
 
     async def resume(self, arrivals: Sequence[Arrival]) -> None:
         """Deal with what an earlier run left over. What it had begun to answer goes on from there."""
@@ -99,8 +108,42 @@ class Exchange:
                 continue
             message = arrival.update.message
             if arrival.update.kind is UpdateKind.MESSAGE and await self._partner.recall(message):
-                arrival = _with_message(arrival, replace(message, is_resumed=True))
+                arrival = with_message(arrival, replace(message, is_resumed=True))
             self._take_in(arrival)
+
+    async def _admit_all(self) -> None:
+        """Ask for each arrival, in order, whether it is dealt with: once, and before it waits for anything."""
+        try:
+            while self._arrived:
+                try:
+                    admitted = await self._admitted(self._arrived[0])
+                except StorageError:
+                    logger.exception("what arrived waits, since nobody can be looked up")
+                    await self._channel.sleep(STORAGE_RETRY_SECONDS)
+                    continue
+                self._arrived.popleft()
+                if admitted:
+                    self._take_in(admitted)
+        finally:
+            self._admits = False
+
+    async def _admitted(self, arrival: Arrival) -> Arrival | None:
+        """The arrival, if it is dealt with; who is not let in is told so, or not, as access decides."""
+        update = arrival.update
+        if update.kind not in (UpdateKind.MESSAGE, UpdateKind.EDIT, UpdateKind.CHOICE):
+            return arrival
+        is_press = update.kind is UpdateKind.CHOICE
+        message = replace(update.message, text="") if is_press else update.message
+        # to stop something must be possible however much was said
+        verdict = await self._access.decide(message, counts=not self._is_immediate(message.text))
+        if isinstance(verdict, Allowed):
+            return with_message(arrival, replace(update.message, is_from_owner=verdict.is_owner))
+        texts = self._texts(message)
+        if is_press:
+            self._spawn(self._acknowledge(update, texts.get("delivery.not_yours")))
+        text = verdict.told(texts) if isinstance(verdict, Refused | Pairing) and not is_press else ""
+        await self._finish([arrival.id], arrival, [Content(text)] if text else [])
+        return None
 
     async def _give_up(self, arrival: Arrival) -> None:
         logger.error(
@@ -186,28 +229,18 @@ class Exchange:
                 await self._answer(lane)
 
     async def _answer(self, lane: Lane) -> None:
-        lane.running = [let_in for arrival in lane.running if (let_in := await self._let_in(arrival))]
-        while lane.running:
+        is_answered = False
+        while not is_answered:
             lane.restarts, lane.began_at = False, asyncio.get_running_loop().time()
             messages = [await self._prepared(arrival) for arrival in lane.running]
-            if await self._deliver(self._partner.respond(messages[-1], messages[:-1]), lane):
-                break
-            late = await self._let_in(lane.running.pop())
-            lane.running += [late] if late else []
-
-    async def _let_in(self, arrival: Arrival) -> Arrival | None:
-        """The arrival, if it is to be answered; who is not let in is told so, or not, as access decides."""
-        message = arrival.update.message
-        verdict = await self._access.decide(message)
-        if isinstance(verdict, Allowed):
-            return _with_message(arrival, replace(message, is_from_owner=verdict.is_owner))
-        text = verdict.told(self._texts(message)) if isinstance(verdict, Refused | Pairing) else ""
-        await self._finish([arrival.id], arrival, [Content(text)] if text else [])
-        return None
+            is_answered = await self._deliver(self._partner.respond(messages[-1], messages[:-1]), lane)
 
     async def _prepared(self, arrival: Arrival) -> Message:
-        """The message, with the turn that it goes on from."""
+        """The message, with the files that came along kept, and with the turn that it goes on from."""
         message = arrival.update.message
+        if message.attachments:
+            kept = await self._attachments.keep_all(message.attachments, self._channel.adapter.fetch)
+            message = replace(message, attachments=kept)
         if not message.reply_to:
             return message
         turn = await self._channel.ledger.turn_shown(message.address, message.reply_to)
@@ -222,6 +255,7 @@ class Exchange:
             await self._finish(lane.end_turn(), arrival, [])
             return
         answer = found[1]
+        await self._channel.outbox.wait_empty(message.address)  # what is on its way cannot be edited
         shown = await self._channel.ledger.shown(answer.id) if answer else []
         await self._deliver(self._partner.revise(message), lane, targets=[each.receipt for each in shown])
 
@@ -229,6 +263,7 @@ class Exchange:
         [arrival] = lane.running
         message = arrival.update.message
         found = await self._partner.recall(message)
+        await self._channel.outbox.wait_empty(message.address)
         shown = await self._channel.ledger.shown(found[1].id) if found and found[1] else []
         await self._partner.forget(message)
         drafts = drafts_of([], message.address, targets=[each.receipt for each in shown], can_delete=True)
@@ -248,10 +283,9 @@ class Exchange:
 
     async def _answer_at_once(self, arrival: Arrival) -> None:
         """A command that does not wait for what is running there."""
-        if let_in := await self._let_in(arrival):
-            message = await self._prepared(let_in)
-            contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
-            await self._finish([arrival.id], arrival, contents)
+        message = await self._prepared(arrival)
+        contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
+        await self._finish([arrival.id], arrival, contents)
 
     # -- what is no message ---------------------------------------------------------------------------------
 
@@ -281,9 +315,7 @@ class Exchange:
         update = arrival.update
         texts = self._texts(update.message)
         name, _, number = update.detail.partition(":")
-        if not isinstance(await self._access.decide(replace(update.message, text="")), Allowed):
-            await self._acknowledge(update, texts.get("delivery.not_yours"))
-        elif name in (UP, DOWN) and number.isdigit():
+        if name in (UP, DOWN) and number.isdigit():
             await self._rate(int(number), update.message.person.id, 1 if name == UP else -1)
             await self._acknowledge(update, texts.get("delivery.thanks"))
         elif name in (RETRY, WHY):
@@ -366,7 +398,3 @@ def _concerns_us(update: Update) -> bool:
     """What is said in a group to others is not even kept."""
     said = update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT)
     return not update.message.person.is_bot and (not said or update.message.is_addressed)
-
-
-def _with_message(arrival: Arrival, message: Message) -> Arrival:
-    return replace(arrival, update=replace(arrival.update, message=message))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.channel import UpdateKind
 from bot.ledger import Arrival
+from bot.types import Message
 
 IsCommand = Callable[[str], bool]
 
@@ -117,11 +118,14 @@ def _is_about(arrival: Arrival, other: Arrival) -> bool:
     return bool(other.update.message.id) and arrival.update.message.id == other.update.message.id
 
 
-def _edited(arrival: Arrival, edit: Arrival) -> Arrival:
-    message = replace(arrival.update.message, text=edit.update.message.text)
+def with_message(arrival: Arrival, message: Message) -> Arrival:
+    """The arrival, about this message."""
     return replace(arrival, update=replace(arrival.update, message=message))
+
+
+def _edited(arrival: Arrival, edit: Arrival) -> Arrival:
+    return with_message(arrival, replace(arrival.update.message, text=edit.update.message.text))
 
 
 def _resumed(arrival: Arrival) -> Arrival:
-    message = replace(arrival.update.message, is_resumed=True)
-    return replace(arrival, update=replace(arrival.update, message=message))
+    return with_message(arrival, replace(arrival.update.message, is_resumed=True))

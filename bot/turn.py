@@ -121,11 +121,22 @@ def end_of(answer: Turn, understanding: Understanding) -> Finished:
 
 
 def quoted(message: Message) -> str:
-    """What was said, with what it replies to in front where the conversation does not have that."""
-    if not message.quote or message.after_turn_id is not None:
-        return message.text
-    quote = "\n".join(f"> {line}" for line in message.quote[:QUOTE_LENGTH].splitlines())
-    return f"{quote}\n\n{message.text}"
+    """What was said, with what it replies to in front where the conversation does not have that, and with what came
+    along that words can say."""
+    said = [message.text] if message.text.strip() else []
+    said += [f"[{each.kind}: {each.name}]" for each in message.attachments if not each.is_file and each.name]
+    if message.quote and message.after_turn_id is None:
+        said.insert(0, "\n".join(f"> {line}" for line in message.quote[:QUOTE_LENGTH].splitlines()))
+    return "\n\n".join(said)
+
+
+def unusable(message: Message, texts: Texts) -> str:
+    """A sentence on the files that came along and cannot be read yet; empty where there are none."""
+    kinds = dict.fromkeys(each.kind for each in message.attachments if each.is_file)
+    if not kinds:
+        return ""
+    named = ", ".join(texts.find(f"attachments.{kind}") or texts.get("attachments.unknown") for kind in kinds)
+    return texts.get("attachments.go_by_text" if quoted(message) else "attachments.cannot_use", kinds=named)
 
 
 def name_from(text: str) -> str:

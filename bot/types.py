@@ -53,6 +53,12 @@ class Attachment:
     media_type: str
     size_bytes: int
     reference: str
+    """By which the channel gives the content; of one that is kept, its name among the kept ones."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it has a content, and is not said by its name alone, as a place or a contact is."""
+        return self.kind not in ("location", "venue", "contact", "poll", "dice")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ class Chat:
     roll: Roll | None = field(default_factory=FakeRoll)
     is_owner: bool = True
     is_private: bool = True
+    tell: Callable[[Address, str], Awaitable[None]] | None = None
     skill: PeopleSkill = field(default_factory=PeopleSkill)
 
     async def say(self, text: str) -> tuple[str, Act]:
@@ -55,6 +57,7 @@ class Chat:
             stop=nothing,
         )
         context = replace(context, roll=self.roll, is_owner=self.is_owner, code_valid_seconds=CODE_VALID_SECONDS)
+        context = replace(context, tell=self.tell)
         async with aclosing(self.skill.respond(context)) as reply:
             events = [event async for event in reply]
         end = events[-1]
@@ -87,7 +90,7 @@ async def test_whoever_was_let_in_is_told_where_there_is_a_way() -> None:
     async def tell(address: Address, text: str) -> None:
         sent.append((address, text))
 
-    await Chat(await waiting(), skill=PeopleSkill(tell_admitted=tell)).say("/pair ABCD2345")
+    await Chat(await waiting(), tell=tell).say("/pair ABCD2345")
     [(address, text)] = sent
     assert address == Address("telegram", "7", "mybot")
     assert "You have been let in" in text

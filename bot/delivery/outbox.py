@@ -100,6 +100,11 @@ class Outbox:
         """Whether everything for the address has arrived."""
         return address.key not in self._queues
 
+    async def wait_empty(self, address: Address) -> None:
+        """Return when everything for the address has arrived or was set aside."""
+        while (queue := self._queues.get(address.key)) and queue.task:
+            await asyncio.wait([queue.task])
+
     async def wait_idle(self) -> None:
         """Return when everything has arrived."""
         await self._idle.wait()

@@ -11,7 +11,7 @@ from bot.people import CODE_VALID_SECONDS, Roll
 from bot.protocols import Command, Generator, Reply, Store
 from bot.skills.personas import Personas
 from bot.texts import Texts
-from bot.types import Conversation, Message, Sampling, Turn, Understanding
+from bot.types import Address, Conversation, Message, Sampling, Turn, Understanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ class SkillContext:
     roll: Roll | None = None
     """None where nobody has to be let in."""
     code_valid_seconds: float = CODE_VALID_SECONDS
+    # others than the one who wrote
+    tell: Callable[[Address, str], Awaitable[None]] | None = None
+    """Says something somewhere else, in Markdown, through the outbox; None where no channel runs."""
 
     @property
     def argument(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from bot.pairing import admit, normal_code, open_requests, person_of, told_admission, told_member, told_requests
 from bot.people import PairingRequest, Roll, Standing
@@ -10,20 +10,11 @@ from bot.protocols import Command, Reply
 from bot.skills.context import SkillContext
 from bot.types import Act, Address, Finished, TextDelta
 
-TellAdmitted = Callable[[Address, str], Awaitable[None]]
-"""Sends a text to somebody who did not just write."""
-
 
 class PeopleSkill:
     """Answers owners; anybody else is told who could."""
 
     commands: Sequence[Command] = (Command("pair", "[CODE]"), Command("people"))
-
-    def __init__(self, *, tell_admitted: TellAdmitted | None = None) -> None:
-        """Without `tell_admitted` whoever was let in hears nothing until they write; the act says what they were told
-        otherwise, and where.
-        """
-        self._tell_admitted = tell_admitted
 
     async def respond(self, context: SkillContext) -> Reply:
         """The reply of the command that was given."""
@@ -53,8 +44,8 @@ class PeopleSkill:
         if standing is Standing.BLOCKED:
             return text, Act("reject", {"reason": "blocked"})
         news = context.texts.get("access.paired")
-        if self._tell_admitted:
-            await self._tell_admitted(Address(request.channel, request.chat, request.account), news)
+        if context.tell:
+            await context.tell(Address(request.channel, request.chat, request.account), news)
         return text, _admission(request, standing, news)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.types import Address
 from tests.channels.running import running
 from tests.servers.bot_api import BotApiServer
 from tests.servers.bot_api_people import Person
@@ -135,3 +136,24 @@ async def test_long_code_is_split_and_every_piece_is_code(
         await server.wait_until(lambda: len(server.screen.from_bots(chat)) >= 3)
         whole = "\n".join(server.screen.from_bots(chat))
         assert all(f"print({number})" in whole for number in (0, 450, 899))
+
+
+async def test_a_photo_is_kept_and_answered_in_words(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home):
+        ann.sends(chat, "photo")
+        await server.wait_until(lambda: bool(server.screen.from_bots(chat)))
+    assert "a photo" in server.screen.from_bots(chat)[0]
+    assert len(list((home / "attachments").iterdir())) == 1
+
+
+async def test_a_place_reaches_the_model_as_words(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home):
+        ann.sends(chat, "location")
+        await server.wait_until(lambda: bool(server.screen.from_bots(chat)))
+    assert server.screen.from_bots(chat)[0].startswith("[location: ")
+
+
+async def test_something_can_be_said_unasked(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home) as app:
+        await app.tell(Address("telegram", str(chat.id), "7000001"), "Your tea is ready")
+        await said(server, chat, "Your tea is ready")
