@@ -31,6 +31,7 @@ from bot.delivery.streaming import Channel
 from bot.errors import ChannelError, ConfigurationError, ParleyError, Rejected
 from bot.exchange import Exchange, ExchangeSettings
 from bot.ledger import Parcel, ParcelState
+from bot.patience import Sleep
 from bot.texts import LANGUAGES, Texts
 from bot.types import Address
 
@@ -107,20 +108,24 @@ def _explained(
     return WrongValues([replace(problem, key=prefix + problem.key, given=None) for problem in told.problems])
 
 
-async def run_channels(plans: list[ChannelPlan], app: App, configuration: Configuration) -> bool:
+async def run_channels(
+    plans: list[ChannelPlan], app: App, configuration: Configuration, *, sleep: Sleep = asyncio.sleep
+) -> bool:
     """Run them until cancelled; False if all of them have ended because none can be used."""
-    endings = await asyncio.gather(*(keep_running(plan, app, configuration) for plan in plans))
+    endings = await asyncio.gather(*(keep_running(plan, app, configuration, sleep=sleep) for plan in plans))
     return any(endings)
 
 
-async def keep_running(plan: ChannelPlan, app: App, configuration: Configuration) -> bool:
+async def keep_running(
+    plan: ChannelPlan, app: App, configuration: Configuration, *, sleep: Sleep = asyncio.sleep
+) -> bool:
     """Run one channel, again whenever it breaks; returns False where its owner must mend it first."""
     retry_seconds = FIRST_RETRY_SECONDS
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
         try:
-            async with plan.open() as adapter, serve(adapter, app, configuration) as exchange:
+            async with plan.open() as adapter, serve(adapter, app, configuration, sleep=sleep) as exchange:
                 logger.warning("%s: connected, as account %s", plan.name, adapter.account)
                 await adapter.run(exchange)
         except Rejected as error:
@@ -132,13 +137,18 @@ async def keep_running(plan: ChannelPlan, app: App, configuration: Configuration
             logger.exception("%s: broke in a way that nobody foresaw; tried again in %.0f s", plan.name, retry_seconds)
         if loop.time() - started > LONGEST_RETRY_SECONDS:
             retry_seconds = FIRST_RETRY_SECONDS
-        await asyncio.sleep(retry_seconds)
+        await sleep(retry_seconds)
         retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
 
 
 @asynccontextmanager
-async def serve(adapter: Adapter, app: App, configuration: Configuration) -> AsyncIterator[Exchange]:
-    """Everything between an adapter that is connected and the engine; what an earlier run left over goes on."""
+async def serve(
+    adapter: Adapter, app: App, configuration: Configuration, *, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[Exchange]:
+    """Everything between an adapter that is connected and the engine; what an earlier run left over goes on.
+
+    `sleep` goes with the time of `app.clock`.
+    """
     scope = f"{GOVERNOR}/{adapter.name}/{adapter.account}"
     kept = await app.store.setting(scope, "closed_until")
     now = app.clock.now
@@ -146,7 +156,8 @@ async def serve(adapter: Adapter, app: App, configuration: Configuration) -> Asy
         adapter.capabilities, now=lambda: now().timestamp(), closed_until=json.loads(kept) if kept else None
     )
     exchange: Exchange
-    outbox = Outbox(adapter, app.ledger, governor, Surroundings(now, texts=lambda address: exchange.texts_at(address)))
+    around = Surroundings(now, sleep, lambda address: exchange.texts_at(address))
+    outbox = Outbox(adapter, app.ledger, governor, around)
 
     async def keep() -> None:
         await app.store.set_setting(scope, "closed_until", json.dumps(governor.closed_until))
@@ -155,7 +166,7 @@ async def serve(adapter: Adapter, app: App, configuration: Configuration) -> Asy
         await app.store.rate(turn_id, f"{adapter.name}:{person}", value, at=now())
 
     outbox.on_refusal = keep
-    channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now)
+    channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now, sleep)
     access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
     attachments = Attachments(configuration.home, longest_bytes=configuration.settings.chat.longest_attachment_bytes)
     exchange = Exchange(channel, app.engine, access, attachments, exchange_settings(configuration), rate=rate)

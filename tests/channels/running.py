@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.app import App, open_app
-from bot.channels import plan_channels, run_channels
+from bot.channel import Update
+from bot.channels import plan_channels, run_channels, serve
+from bot.clock import Clock
 from bot.config import load
+from bot.exchange import Exchange
+from bot.patience import Sleep
+from bot.types import Message
 from tests.servers.bot_api import BotApiServer
 
 CONFIGURATION = """
@@ -42,13 +48,53 @@ def write_configuration(server: BotApiServer, home: Path, *, delay: float = 0.0,
 
 
 @asynccontextmanager
-async def running(server: BotApiServer, home: Path, *, delay: float = 0.0, more: str = "") -> AsyncIterator[App]:
+async def running(
+    server: BotApiServer,
+    home: Path,
+    *,
+    delay: float = 0.0,
+    more: str = "",
+    clock: Clock | None = None,
+    sleep: Sleep = asyncio.sleep,
+) -> AsyncIterator[App]:
     """The program with its channel, until the block ends; then everything closes in order."""
     configuration = load(write_configuration(server, home, delay=delay, more=more))
-    async with open_app(configuration) as app:
-        task = asyncio.create_task(run_channels(plan_channels(configuration), app, configuration))
+    async with open_app(configuration, clock=clock) as app:
+        task = asyncio.create_task(run_channels(plan_channels(configuration), app, configuration, sleep=sleep))
         try:
             yield app
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+@dataclass(slots=True)
+class Serving:
+    """A channel at work, into which a test puts what no platform tells."""
+
+    exchange: Exchange
+    said: list[Message] = field(default_factory=list)
+    """What people said, as it arrived."""
+
+    async def accept(self, updates: Sequence[Update]) -> None:
+        self.said += [update.message for update in updates]
+        await self.exchange.accept(updates)
+
+
+@asynccontextmanager
+async def serving(server: BotApiServer, home: Path, *, delay: float = 0.0, more: str = "") -> AsyncIterator[Serving]:
+    """As `running`, for tests that accept updates of their own."""
+    configuration = load(write_configuration(server, home, delay=delay, more=more))
+    [plan] = plan_channels(configuration)
+    async with (
+        open_app(configuration) as app,
+        plan.open() as adapter,
+        serve(adapter, app, configuration) as exchange,
+    ):
+        channel = Serving(exchange)
+        task = asyncio.create_task(adapter.run(channel))
+        try:
+            yield channel
         finally:
             task.cancel()
             await asyncio.wait([task])
