@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.channel import Content
+from bot.channel import Content, TextFile
 from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel, Preview
 from bot.ledger import Arrival, ParcelDraft
@@ -17,7 +17,27 @@ from bot.types import Failed, Finished, Message, ReplyEvent, Status, TextDelta, 
 
 RETRY, UP, DOWN, WHY = "retry", "up", "down", "why"
 BUTTONS = (RETRY, UP, DOWN, WHY)
+EXCERPT_CHARACTERS = 300
+"""Of a reply that is sent as a file, what is shown in the chat."""
 MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings:
+    """How what arrives is answered, as configured."""
+
+    max_pending: int | None = 8
+    """Turns that may wait at one address."""
+    burst_seconds: float = 2.0
+    """What the same person adds so soon after the beginning of a turn becomes part of it."""
+    restarts: bool = False
+    """Whether it does so however late it comes, instead of being answered next."""
+    stale_seconds: float = 600.0
+    """A message that waited so long is answered with a word on that."""
+    file_characters: int | None = None
+    """A longer reply is sent as a file; None is never."""
+    language: str = ""
+    """What is spoken where a person's own language is not known; empty is the person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +51,10 @@ class Answer:
 class Answering:
     """Follows replies on one account."""
 
-    def __init__(self, channel: Channel, *, stale_seconds: float) -> None:
+    def __init__(self, channel: Channel, settings: ExchangeSettings) -> None:
         self._channel = channel
-        self._stale = timedelta(seconds=stale_seconds)
+        self._file_characters = settings.file_characters
+        self._stale = timedelta(seconds=settings.stale_seconds)
 
     async def follow(
         self, reply: Reply, arrivals: Sequence[Arrival], texts: Texts, *, targets: Sequence[str] = ()
@@ -86,12 +107,22 @@ class Answering:
         said = [text] if text.strip() else []
         if isinstance(end, Failed):
             said.append(end.text)
-        elif end.state is not TurnState.COMPLETE:
+        elif end.state is not TurnState.COMPLETE and (said or end.state is not TurnState.STOPPED):
             said.append(f"*({texts.get(f'chat.{end.state.value}')})*")
         waited = self._channel.now() - message.at
         if said and waited > self._stale:
             said.insert(0, f"*{texts.get('delivery.late', when=in_words(waited, texts))}*")
-        return self._channel.formatter.whole("\n\n".join(said))
+        whole = "\n\n".join(said)
+        capabilities = self._channel.adapter.capabilities
+        if self._file_characters and capabilities.can_send_files and len(whole) > self._file_characters:
+            return [self._as_file(whole, texts)]
+        return self._channel.formatter.whole(whole)
+
+    def _as_file(self, whole: str, texts: Texts) -> Content:
+        """A reply that is too long for a chat: its beginning, and a file with all of it."""
+        beginning = self._channel.formatter.whole(whole[:EXCERPT_CHARACTERS].rstrip() + "…")[0]
+        note = texts.get("delivery.as_file", count=len(whole))
+        return replace(beginning, text=f"{beginning.text}\n\n{note}", file=TextFile("reply.md", whole, "text/markdown"))
 
     def _buttons(self, end: Finished | Failed, texts: Texts) -> list[tuple[str, str]]:
         if end.turn_id is None or not self._channel.adapter.capabilities.can_choose:
