@@ -109,25 +109,25 @@ class Exchange:
             message = arrival.update.message
             if arrival.update.kind is UpdateKind.MESSAGE and await self._partner.recall(message):
                 arrival = with_message(arrival, replace(message, is_resumed=True))
-            self._take_in(arrival)
+            if admitted := await self._admitted(arrival, counts=False):
+                await self._take_in(admitted)
 
     async def _admit_all(self) -> None:
         """Ask for each arrival, in order, whether it is dealt with: once, and before it waits for anything."""
         try:
             while self._arrived:
                 try:
-                    admitted = await self._admitted(self._arrived[0])
+                    if admitted := await self._admitted(self._arrived[0]):
+                        await self._take_in(admitted)
                 except StorageError:
                     logger.exception("what arrived waits, since nobody can be looked up")
                     await self._channel.sleep(STORAGE_RETRY_SECONDS)
                     continue
                 self._arrived.popleft()
-                if admitted:
-                    self._take_in(admitted)
         finally:
             self._admits = False
 
-    async def _admitted(self, arrival: Arrival) -> Arrival | None:
+    async def _admitted(self, arrival: Arrival, *, counts: bool = True) -> Arrival | None:
         """The arrival, if it is dealt with; who is not let in is told so, or not, as access decides."""
         update = arrival.update
         if update.kind not in (UpdateKind.MESSAGE, UpdateKind.EDIT, UpdateKind.CHOICE):
@@ -135,7 +135,7 @@ class Exchange:
         is_press = update.kind is UpdateKind.CHOICE
         message = replace(update.message, text="") if is_press else update.message
         # to stop something must be possible however much was said
-        verdict = await self._access.decide(message, counts=not self._is_immediate(message.text))
+        verdict = await self._access.decide(message, counts=counts and not self._is_immediate(message.text))
         if isinstance(verdict, Allowed):
             return with_message(arrival, replace(update.message, is_from_owner=verdict.is_owner))
         texts = self._texts(message)
@@ -152,13 +152,15 @@ class Exchange:
         text = self._texts(arrival.update.message).get("delivery.given_up")
         await self._finish([arrival.id], arrival, [Content(text)])
 
-    def _take_in(self, arrival: Arrival) -> None:
+    async def _take_in(self, arrival: Arrival) -> None:
         update = arrival.update
         self._remember_language(update.message)
         if update.kind is UpdateKind.MESSAGE and self._is_immediate(update.message.text):
             self._spawn(self._answer_at_once(arrival))
         elif update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT, UpdateKind.DELETION):
             self._queue(arrival)
+        elif update.kind is UpdateKind.MOVED:  # before what is said under the new id
+            await self._deal_with(arrival)
         else:
             self._spawn(self._deal_with(arrival))
 
@@ -321,7 +323,7 @@ class Exchange:
         elif name in (RETRY, WHY):
             await self._acknowledge(update)
             said = replace(update.message, id="", text=f"/{name}", reply_to=update.message.id)
-            self._take_in(replace(arrival, update=replace(update, kind=UpdateKind.MESSAGE, message=said)))
+            await self._take_in(replace(arrival, update=replace(update, kind=UpdateKind.MESSAGE, message=said)))
             return
         else:
             stopped = name == STOP and await self._partner.stop(update.message.address)

@@ -150,6 +150,9 @@ class Outbox:
                 await self._around.sleep(retry_seconds)
             except Moved as error:
                 parcel = await self._move(parcel, error.chat, queue)
+                if parcel.method is Method.DELETE:  # it stayed behind
+                    await self._note_delivered(parcel, parcel.target)
+                    return
             except (Gone, Rejected) as error:
                 simpler = _simpler(parcel) if isinstance(error, Rejected) else None
                 if simpler is None:
@@ -256,8 +259,8 @@ class Outbox:
         await self._ledger.move(old, new)
         await self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat)
         for index, waiting in enumerate(queue.parcels):
-            queue.parcels[index] = replace(waiting, address=new)
-        return replace(parcel, address=new)
+            queue.parcels[index] = _elsewhere(waiting, new)
+        return _elsewhere(parcel, new)
 
     async def _set_aside(self, parcel: Parcel, reason: str, queue: _Queue, *, everything: bool = False) -> None:
         logger.warning("a message was set aside: %s", reason)
@@ -279,3 +282,11 @@ def _simpler(parcel: Parcel) -> Parcel | None:
     if parcel.method is Method.EDIT:
         return replace(parcel, method=Method.SEND, target="")
     return None
+
+
+def _elsewhere(parcel: Parcel, address: Address) -> Parcel:
+    """The parcel for a chat that goes on under another id, where messages have other ids as well."""
+    content = replace(parcel.content, reply_to="")
+    if parcel.method is Method.EDIT:
+        return replace(parcel, address=address, content=content, method=Method.SEND, target="")
+    return replace(parcel, address=address, content=content)
