@@ -88,6 +88,15 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file of text that is sent, in UTF-8."""
+
+    name: str
+    text: str
+    media_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """One message that is sent, ready for the platform: it fits, and is formatted as the channel declared."""
 
@@ -97,6 +106,8 @@ class Content:
     """Buttons under it: (what is shown, what is sent back); at most 64 bytes are sent back."""
     reply_to: str = ""
     """The platform's id of the message that it answers."""
+    file: TextFile | None = None
+    """A file that goes with it; `text` then has at most a thousand signs. Such a message is sent, never edited."""
 
 
 def in_utf16(content: Content) -> list[Span]:
@@ -159,6 +170,7 @@ class Capabilities:
     can_delete: bool = False
     can_type: bool = False
     can_choose: bool = False
+    can_send_files: bool = False
     private_preview: PreviewStyle = PreviewStyle.NONE
     group_preview: PreviewStyle = PreviewStyle.NONE
     # how much may be sent
@@ -220,6 +232,9 @@ class Adapter(Protocol):
 
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         """The content of an attachment, in chunks."""
+
+    async def remarks(self) -> Sequence[str]:
+        """What its owner should know about the account, as keys of texts: a switch that is off, say. For `doctor`."""
 
     async def announce(self, commands: Sequence[tuple[str, str]], language: str) -> None:
         """Tell the platform which commands there are: (name, what it does), in a language; empty is the default."""

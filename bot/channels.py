@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot import plugins
 from bot.access import Access, AccessSettings
+from bot.answering import ExchangeSettings
 from bot.app import App
 from bot.attachments import Attachments
 from bot.channel import Adapter
@@ -29,7 +30,7 @@ from bot.delivery.governor import Governor
 from bot.delivery.outbox import Outbox, Surroundings
 from bot.delivery.streaming import Channel
 from bot.errors import ChannelError, ConfigurationError, ParleyError, Rejected
-from bot.exchange import Exchange, ExchangeSettings
+from bot.exchange import Exchange
 from bot.ledger import Parcel, ParcelState
 from bot.patience import Sleep
 from bot.texts import LANGUAGES, Texts
@@ -226,5 +227,6 @@ def exchange_settings(configuration: Configuration) -> ExchangeSettings:
         burst_seconds=chat.burst_seconds,
         restarts=chat.while_answering == "restart",
         stale_seconds=chat.stale_minutes * 60,
+        file_characters=chat.file_characters,
         language=configuration.settings.language,
     )

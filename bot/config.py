@@ -102,6 +102,8 @@ class ChatSection(_Section):
     next, or the answer begins anew with both."""
     stale_minutes: float = Field(10.0, gt=0)
     """A message on a channel that waited so long is answered with a word on that."""
+    file_characters: int | None = Field(20_000, ge=1000)
+    """A longer reply on a channel is sent as a file."""
     longest_attachment_bytes: int = Field(20_000_000, ge=0)
     """Larger files that come with messages are not kept."""
 

@@ -11,10 +11,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.access import Access, Allowed, Pairing, Refused
-from bot.answering import DOWN, RETRY, UP, WHY, Answering, reply_target
+from bot.answering import DOWN, RETRY, UP, WHY, Answering, ExchangeSettings, reply_target
 from bot.attachments import Attachments
 from bot.channel import Content, Update, UpdateKind
 from bot.delivery.parcels import drafts_of
@@ -35,22 +35,6 @@ STORAGE_RETRY_SECONDS = 2.0
 STOP = "stop"
 KNOWN_LANGUAGES = 10_000
 THUMBS = {"👍": 1, "❤": 1, "❤️": 1, "👎": -1}
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeSettings:
-    """How what arrives is answered, as configured."""
-
-    max_pending: int | None = 8
-    """Turns that may wait at one address."""
-    burst_seconds: float = 2.0
-    """What the same person adds so soon after the beginning of a turn becomes part of it."""
-    restarts: bool = False
-    """Whether it does so however late it comes, instead of being answered next."""
-    stale_seconds: float = 600.0
-    """A message that waited so long is answered with a word on that."""
-    language: str = ""
-    """What is spoken where a person's own language is not known; empty is the person's."""
 
 
 class Exchange:
@@ -81,7 +65,7 @@ class Exchange:
         self._attachments = attachments
         self._settings = settings
         self._rate = rate
-        self._answering = Answering(channel, stale_seconds=settings.stale_seconds)
+        self._answering = Answering(channel, settings)
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._languages: dict[str, str] = {}

@@ -66,15 +66,14 @@ class RunningTurn:
         events: asyncio.Queue[ReplyEvent | None] = asyncio.Queue()
 
         async def read() -> None:
-            try:
-                async with aclosing(reply):
-                    async for event in reply:
-                        self._see(event)
-                        events.put_nowait(event)
-            finally:
-                events.put_nowait(None)
+            async with aclosing(reply):
+                async for event in reply:
+                    self._see(event)
+                    events.put_nowait(event)
 
         self._task = task = asyncio.create_task(read())
+        # not at the end of `read`, which never begins if it is stopped at once
+        task.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:
                 yield replace(event, timings=self.timings) if isinstance(event, Finished | Failed) else event

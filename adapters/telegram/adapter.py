@@ -17,7 +17,7 @@ from bot.types import Address, Attachment
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 LIMITS: dict[str, Any] = {"account_budget": Budget(30, 30), "private_budget": Budget(1, 3)}
 LIMITS |= {"longest": 4096, "utf16": True, "group_budget": Budget(20 / 60, 5)}
-ABILITIES: dict[str, Any] = dict.fromkeys(("can_edit", "can_delete", "can_type", "can_choose"), True)
+ABILITIES: dict[str, Any] = dict.fromkeys(("can_edit", "can_delete", "can_type", "can_choose", "can_send_files"), True)
 ABILITIES |= {"private_preview": PreviewStyle.DRAFT, "group_preview": PreviewStyle.EDIT}
 CAPABILITIES = Capabilities(Format.SPANS, **LIMITS, **ABILITIES)
 LONGEST_NOTICE = 200
@@ -66,8 +66,10 @@ class TelegramAdapter:
             await receiver.poll()
 
     async def send(self, address: Address, content: Content) -> Receipt:
+        words = _place(address) | sending.shown(content, answers=True)
         with sending.told():
-            message = await self._bot.send_message(**_place(address), **sending.shown(content, answers=True))
+            send = self._bot.send_document if content.file else self._bot.send_message
+            message = await send(**words)
         return Receipt(address, str(message.message_id))
 
     async def edit(self, receipt: Receipt, content: Content) -> None:
@@ -94,6 +96,9 @@ class TelegramAdapter:
 
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         return sending.fetch(self._bot, attachment, self._config.longest_download_bytes, self._proxy)
+
+    async def remarks(self) -> Sequence[str]:
+        return () if self._bot.bot.can_read_all_group_messages else ("telegram.privacy_mode",)
 
     async def announce(self, commands: Sequence[tuple[str, str]], language: str) -> None:
         with sending.told():

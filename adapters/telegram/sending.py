@@ -43,9 +43,13 @@ def shown(content: Content, *, answers: bool = False) -> dict[str, Any]:
     buttons = [InlineKeyboardButton(text, callback_data=data) for text, data in content.choices]
     width = 3 if all(len(text) <= 12 for text, _ in content.choices) else 2
     rows = [buttons[start : start + width] for start in range(0, len(buttons), width)]
-    arguments = {"text": content.text, "entities": entities(content), "link_preview_options": NO_PREVIEW}
+    answered: dict[str, Any] = {}
     if answers and content.reply_to:
-        arguments["reply_parameters"] = ReplyParameters(int(content.reply_to), allow_sending_without_reply=True)
+        answered["reply_parameters"] = ReplyParameters(int(content.reply_to), allow_sending_without_reply=True)
+    arguments = {"text": content.text, "entities": entities(content), "link_preview_options": NO_PREVIEW} | answered
+    if content.file:
+        document = {"document": content.file.text.encode("utf-8", "replace"), "filename": content.file.name}
+        arguments = document | {"caption": content.text, "caption_entities": arguments["entities"]} | answered
     return arguments | {"reply_markup": InlineKeyboardMarkup(rows) if rows else None}
 
 

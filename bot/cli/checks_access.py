@@ -59,6 +59,15 @@ def _members(patient: Patient) -> list[Member]:
     Raises:
         StorageError: the database cannot be read.
     """
+    return asyncio.run(_read(patient)) if is_current(patient) else []
+
+
+def is_current(patient: Patient) -> bool:
+    """Whether there is a database of this version of the program.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
     from storage.engine import make_engine
     from storage.failures import explained
     from storage.location import locate
@@ -67,14 +76,13 @@ def _members(patient: Patient) -> list[Member]:
 
     location = locate(patient.configuration.database_url)
     if location.file is not None and not location.file.exists():
-        return []
+        return False
     engine = make_engine(location)
     try:
         with explained(location), engine.connect() as connection:
-            revision = find_revision(connection, location, head=HEAD)
+            return find_revision(connection, location, head=HEAD) == HEAD
     finally:
         engine.dispose()
-    return asyncio.run(_read(patient)) if revision == HEAD else []
 
 
 async def _read(patient: Patient) -> list[Member]:

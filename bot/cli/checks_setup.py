@@ -126,19 +126,3 @@ def check_persona(patient: Patient) -> Finding:
     personas = Personas(patient.configuration.home / "prompts" / "personas")
     personas.prompt(name, language_of(patient.configuration))
     return Finding(patient.tell("doctor.persona", name=name, names=", ".join(personas.names())))
-
-
-def check_channels(patient: Patient) -> Finding:
-    """Which channels are configured, and whether an adapter is there for each; their tables are never shown."""
-    from bot import plugins
-
-    configured = sorted(patient.configuration.settings.channels)
-    if not configured:
-        return Finding(patient.tell("doctor.no_channels"))
-    without = [name for name in configured if name not in plugins.names("adapters")]
-    found = patient.tell("doctor.channels", names=", ".join(configured))
-    if without:
-        told = patient.tell("doctor.channels_without_adapter", names=", ".join(without))
-        mend = patient.tell("doctor.mend_channels")
-        return Finding(f"{found} {told}", mend=mend, status=Status.WARNING)
-    return Finding(found)

@@ -1,11 +1,14 @@
-"""`parley db`: bring the database up to date, back it up, restore it, say where it is."""
+"""`parley db`: bring the database up to date, back it up, restore it, say where it is, retry what was set aside."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 
 from bot.texts import Texts, system_language
+
+MOST_RETRIED = 10_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help=told("storage.help_backup_file"))
     restore = actions.add_parser("restore", help=told("storage.help_restore"), description=told("storage.help_restore"))
     restore.add_argument("file", type=Path, metavar="FILE", help=told("storage.help_restore_file"))
+    actions.add_parser("retry", help=told("storage.help_retry"), description=told("storage.help_retry"))
     actions.add_parser("path", help=told("storage.help_path"), description=told("storage.help_path"))
 
 
@@ -26,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         StorageError: it cannot be done.
     """
-    actions = {"upgrade": _upgrade, "backup": _backup, "restore": _restore, "path": _path}
+    actions = {"upgrade": _upgrade, "backup": _backup, "restore": _restore, "retry": _retry, "path": _path}
     actions[arguments.action](arguments)
     return 0
 
@@ -66,6 +70,21 @@ def _restore(arguments: argparse.Namespace) -> None:
     print(arguments.texts.get("storage.restored", place=file))
     if kept:
         print(arguments.texts.get("storage.kept", path=kept))
+
+
+def _retry(arguments: argparse.Namespace) -> None:
+    count = asyncio.run(_revive(arguments.configuration.database_url))
+    print(arguments.texts.get("storage.revived", count=count))
+
+
+async def _revive(url: str) -> int:
+    from storage import open_books
+
+    async with open_books(url) as books:
+        dead = await books.ledger.dead(limit=MOST_RETRIED)
+        for parcel in reversed(dead):
+            await books.ledger.revive(parcel.id)
+    return len(dead)
 
 
 def _path(arguments: argparse.Namespace) -> None:

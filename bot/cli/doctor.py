@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from bot.cli.checks import Check, Finding, Patient, Status
 from bot.cli.checks_access import check_access
+from bot.cli.checks_channels import check_channels, check_connections, check_outbox
 from bot.cli.checks_machine import check_database, check_folder, check_graphics, check_integrity, check_processor
 from bot.cli.checks_model import check_generator, check_memory, check_model, check_server, check_weights
 from bot.cli.checks_setup import (
-    check_channels,
     check_configuration,
     check_packages,
     check_persona,
@@ -34,7 +34,9 @@ CHECKS = (
     Check("plugins", check_plugins),
     Check("persona", check_persona),
     Check("channels", check_channels),
+    Check("connections", check_connections, quick=False),
     Check("access", check_access),
+    Check("outbox", check_outbox),
     Check("model", check_model),
     Check("weights", check_weights, quick=False),
     Check("generator", check_generator),

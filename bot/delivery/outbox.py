@@ -265,6 +265,7 @@ class Outbox:
     async def _set_aside(self, parcel: Parcel, reason: str, queue: _Queue, *, everything: bool = False) -> None:
         logger.warning("a message was set aside: %s", reason)
         await self._ledger.set_aside(parcel.id, reason)
+        self._seen.pop(parcel.id, None)  # it may be revived
         if everything:
             await self._ledger.set_aside_all(parcel.address, reason)
             while len(queue.parcels) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -36,8 +37,9 @@ def drafts_of(
         is_repeat: whether an earlier form may stand there without its id being known.
     """
     drafts = []
+    free = deque(targets)
     for index, part in enumerate(contents):
-        target = targets[index] if index < len(targets) else ""
+        target = free.popleft() if free and part.file is None else ""
         content = replace(
             part,
             reply_to=reply_to if index == 0 else "",
@@ -54,6 +56,5 @@ def drafts_of(
                 is_repeat=is_repeat and index == 0 and not target,
             )
         )
-    rest = targets[len(contents) :]
     method, empty = (Method.DELETE, Content("")) if can_delete else (Method.EDIT, Content("…"))
-    return drafts + [ParcelDraft(address, empty, method, target, turn_id, arrival_id) for target in rest]
+    return drafts + [ParcelDraft(address, empty, method, target, turn_id, arrival_id) for target in free]

@@ -157,3 +157,12 @@ async def test_something_can_be_said_unasked(server: BotApiServer, ann: Person, 
     async with running(server, home) as app:
         await app.tell(Address("telegram", str(chat.id), "7000001"), "Your tea is ready")
         await said(server, chat, "Your tea is ready")
+
+
+async def test_a_very_long_answer_comes_as_a_file(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home, more="[chat]\nfile_characters = 1000\nburst_seconds = 0"):
+        ann.says(chat, "word " * 500)
+        await server.wait_until(lambda: bool(server.screen.from_bots(chat)))
+    [answer] = [shown for shown in server.screen(chat) if shown.from_bot]
+    assert "it is in the file" in answer.text
+    assert answer.kind == "document"

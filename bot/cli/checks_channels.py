@@ -1,0 +1,85 @@
+"""Checks of the channels: their tables, whether each platform takes the account, and what could not be delivered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from bot.cli.checks import Finding, Patient, Status
+from bot.errors import ChannelError, ParleyError
+from bot.ledger import Parcel
+
+TOLD_PARCELS = 3
+CONNECT_SECONDS = 20.0
+
+
+def check_channels(patient: Patient) -> Finding:
+    """Which channels are configured, and whether an adapter is there for each; their tables are never shown."""
+    from bot import plugins
+    from bot.channels import plan_channels
+
+    tables = patient.configuration.settings.channels
+    if not tables:
+        return Finding(patient.tell("doctor.no_channels"))
+    found = patient.tell("doctor.channels", names=", ".join(sorted(tables)))
+    known = plugins.names("adapters")
+    without = [name for name, table in sorted(tables.items()) if str(table.get("adapter", name)) not in known]
+    if without:
+        told = patient.tell("doctor.channels_without_adapter", names=", ".join(without))
+        return Finding(f"{found} {told}", mend=patient.tell("doctor.mend_channels"), status=Status.WARNING)
+    plan_channels(patient.configuration)
+    return Finding(found)
+
+
+def check_connections(patient: Patient) -> Finding:
+    """Whether each platform takes the account; what its owner should know of it."""
+    if not patient.configuration.settings.channels:
+        return Finding(patient.tell("doctor.no_channels"))
+    told, status = asyncio.run(_connect(patient))
+    mend = patient.tell("doctor.mend_connections") if status is Status.BROKEN else ""
+    return Finding(" ".join(told), mend=mend, status=status)
+
+
+async def _connect(patient: Patient) -> tuple[list[str], Status]:
+    from bot.channels import plan_channels
+
+    told, status = list[str](), Status.OK
+    for plan in plan_channels(patient.configuration):
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS), plan.open() as adapter:
+                told.append(patient.tell("doctor.connected", name=plan.name, account=adapter.account))
+                told += [patient.tell(key) for key in await adapter.remarks()]
+        except ChannelError as error:
+            told.append(patient.tell("doctor.not_connected", name=plan.name, problem=error.told(patient.texts)))
+            status = Status.BROKEN
+        except TimeoutError:
+            problem = patient.tell("doctor.no_answer", seconds=round(CONNECT_SECONDS))
+            told.append(patient.tell("doctor.not_connected", name=plan.name, problem=problem))
+            status = Status.BROKEN
+    return told, status
+
+
+def check_outbox(patient: Patient) -> Finding:
+    """What could not be delivered, and was set aside."""
+    from bot.cli.checks_access import is_current
+
+    if not is_current(patient):
+        return Finding(patient.tell("doctor.outbox_empty"))
+    try:
+        dead = asyncio.run(_dead(patient))
+    except ParleyError as error:
+        return Finding(error.told(patient.texts), mend=patient.tell("doctor.mend_database"), status=Status.WARNING)
+    if not dead:
+        return Finding(patient.tell("doctor.outbox_empty"))
+    newest = "; ".join(
+        f"{parcel.address.channel}/{parcel.address.chat}: {parcel.reason}" for parcel in dead[:TOLD_PARCELS]
+    )
+    found = patient.tell("doctor.outbox_dead", count=len(dead), newest=newest)
+    return Finding(found, mend=patient.tell("doctor.mend_outbox"), status=Status.WARNING)
+
+
+async def _dead(patient: Patient) -> Sequence[Parcel]:
+    from storage import open_books
+
+    async with open_books(patient.configuration.database_url) as books:
+        return await books.ledger.dead()
