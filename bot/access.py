@@ -285,7 +285,8 @@ class Access:
         limit = self._settings.messages_per_minute
         if not limit:
             return None
-        who, now = _who(message), self._now()
+        # what was written while the program was away comes all at once, and was not
+        who, now = _who(message), min(self._now(), message.at)
         window = self._windows.get(who) or _Window()
         self._windows.put(who, window)
         wait = window.wait(now, limit)

@@ -323,6 +323,13 @@ async def test_the_limit_slides_and_is_told_once_a_minute_however_long_it_lasts(
     assert (told, answered) == (5, 25)
 
 
+async def test_what_was_written_while_the_program_was_away_counts_for_when_it_was_written() -> None:
+    there = door(mode="open", messages_per_minute=1)
+    address = Address("telegram", "7", "mybot")
+    written = [Message(address, Person("7"), "hi", NOON - timedelta(minutes=age)) for age in (30, 20, 10)]
+    assert [await there.access.decide(message) for message in written] == [Allowed()] * 3
+
+
 async def test_one_person_does_not_use_up_the_messages_of_another() -> None:
     there = door(mode="open", messages_per_minute=1)
     assert await there.private("7") == Allowed()
