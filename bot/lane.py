@@ -24,8 +24,11 @@ class Lane:
     is_command: IsCommand
     waiting: deque[Arrival] = field(default_factory=deque)
     running: list[Arrival] = field(default_factory=list)
-    superseded: list[int] = field(default_factory=list)
-    """Arrivals that need no answer of their own, since another has taken them up; they end with the running turn."""
+    superseded: dict[int, int] = field(default_factory=dict)
+    """Arrivals that need no answer of their own, and the arrival that has taken them up: they end with its turn, and
+    not before, so that after a crash they are taken up again."""
+    withdrawn: list[int] = field(default_factory=list)
+    """Arrivals that came to nothing; they end with the running turn."""
     began_at: float = 0.0
     restarts: bool = False
     """Whether the running turn was stopped in order to begin anew."""
@@ -51,18 +54,19 @@ class Lane:
         """Let an edited message that is not answered yet read as it does now; False if it is neither waiting nor
         running. A running turn begins anew, if it was not about to end."""
         for index, each in enumerate(self.waiting):
-            if _is_about(each, arrival):
+            # what is resumed was remembered as it read then: what becomes of it is a turn of its own
+            if _is_about(each, arrival) and not each.update.message.is_resumed:
                 self.waiting[index] = _edited(each, arrival)
-                self.superseded.append(arrival.id)
+                self.superseded[arrival.id] = each.id
                 return True
         return False
 
     def withdraw(self, arrival: Arrival) -> bool:
         """Drop a message that was deleted before it was answered; False if it is not waiting."""
         for index, each in enumerate(self.waiting):
-            if _is_about(each, arrival):
+            if _is_about(each, arrival) and not each.update.message.is_resumed:
                 del self.waiting[index]
-                self.superseded += [each.id, arrival.id]
+                self.withdrawn += [each.id, *self._taken_up_by({each.id}), arrival.id]
                 return True
         return False
 
@@ -92,14 +96,21 @@ class Lane:
 
     def end_turn(self) -> list[int]:
         """The turn is over; the arrivals that end with it."""
-        ended = [*(each.id for each in self.running), *self.superseded]
-        self.running, self.superseded = [], []
+        ended = [each.id for each in self.running]
+        ended += self._taken_up_by(set(ended)) + self.withdrawn
+        self.running, self.withdrawn = [], []
         return ended
 
     def return_turn(self) -> None:
         """Let the running turn wait again, at the front."""
         self.waiting.extendleft(_resumed(each) for each in reversed(self.running))
         self.running = []
+
+    def _taken_up_by(self, arrival_ids: set[int]) -> list[int]:
+        taken_up = [each for each, by in self.superseded.items() if by in arrival_ids]
+        for each in taken_up:
+            del self.superseded[each]
+        return taken_up
 
     def _are_one(self, first: Arrival, second: Arrival) -> bool:
         one, other = first.update, second.update

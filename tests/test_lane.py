@@ -67,6 +67,23 @@ def test_an_edit_of_what_does_not_wait_is_not_taken() -> None:
     assert not lane_with(arrival(1, "a")).edit(arrival(3, "the", kind=UpdateKind.EDIT, of=9))
 
 
+def test_an_edit_that_was_taken_up_ends_with_the_message_and_not_before() -> None:
+    lane = lane_with(arrival(1, "a"), arrival(2, "/teh"))
+    lane.next_turn()
+    lane.edit(arrival(3, "/the", kind=UpdateKind.EDIT, of=2))
+    assert lane.end_turn() == [1]
+    lane.next_turn()
+    assert lane.end_turn() == [2, 3]
+
+
+def test_what_was_begun_before_a_crash_is_edited_and_deleted_by_turns_of_their_own() -> None:
+    lane = lane_with(arrival(1, "a"))
+    lane.next_turn()
+    lane.return_turn()
+    assert not lane.edit(arrival(2, "b", kind=UpdateKind.EDIT, of=1))
+    assert not lane.withdraw(arrival(3, "", kind=UpdateKind.DELETION, of=1))
+
+
 def test_what_is_deleted_before_its_turn_is_not_answered() -> None:
     lane = lane_with(arrival(1, "a"), arrival(2, "b"))
     assert lane.withdraw(arrival(3, "", kind=UpdateKind.DELETION, of=2))
