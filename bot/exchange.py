@@ -71,6 +71,7 @@ class Exchange:
         self._languages: dict[str, str] = {}
         self._arrived: deque[Arrival] = deque()
         self._admits = False
+        self._left_over: set[int] = set()
 
     # -- taking in ------------------------------------------------------------------------------------------
 
@@ -85,7 +86,7 @@ class Exchange:
 
     async def resume(self, arrivals: Sequence[Arrival]) -> None:
         """Deal with what an earlier run left over. What it had begun to answer goes on from there."""
-        await self._channel.ledger.begin([arrival.id for arrival in arrivals])
+        self._left_over.update(arrival.id for arrival in arrivals)
         for arrival in arrivals:
             if arrival.attempts >= MOST_ATTEMPTS:
                 await self._give_up(arrival)
@@ -95,6 +96,12 @@ class Exchange:
                 arrival = with_message(arrival, replace(message, is_resumed=True))
             if admitted := await self._admitted(arrival, counts=False):
                 await self._take_in(admitted)
+
+    async def _begin(self, arrivals: Sequence[Arrival]) -> None:
+        """Count the attempt, for those that an earlier run left over: not while they only wait for others."""
+        if ids := [arrival.id for arrival in arrivals if arrival.id in self._left_over]:
+            await self._channel.ledger.begin(ids)
+            self._left_over.difference_update(ids)
 
     async def _admit_all(self) -> None:
         """Ask for each arrival, in order, whether it is dealt with: once, and before it waits for anything."""
@@ -130,11 +137,11 @@ class Exchange:
         return None
 
     async def _give_up(self, arrival: Arrival) -> None:
-        logger.error(
-            "an arrival was given up: the program ended %d times while it was being answered", arrival.attempts
-        )
+        logger.error("an arrival was given up: the program ended %d times while it was answered", arrival.attempts)
         text = self._texts(arrival.update.message).get("delivery.given_up")
-        await self._finish([arrival.id], arrival, [Content(text)])
+        previews = await self._channel.ledger.previews([arrival.id])
+        targets = [each.receipt for each in previews if each.receipt]
+        await self._finish([arrival.id], arrival, [Content(text)], targets=targets)
 
     async def _take_in(self, arrival: Arrival) -> None:
         update = arrival.update
@@ -192,6 +199,7 @@ class Exchange:
             lane.next_turn()
             lane.is_full = lane.is_full and bool(lane.waiting)
             try:
+                await self._begin(lane.running)
                 await self._turn(lane)
             except StorageError:
                 logger.exception("a turn could not be stored; it is tried again")
@@ -237,13 +245,14 @@ class Exchange:
         [arrival] = lane.running
         message = arrival.update.message
         found = await self._partner.recall(message)
-        if found is None:  # it was no talk: a command that was misspelt, say
+        if found:
+            await self._channel.outbox.wait_empty(message.address)  # what is on its way cannot be edited
+            shown = await self._channel.ledger.shown(found[1].id) if found[1] else []
+            await self._deliver(self._partner.revise(message), lane, targets=[each.receipt for each in shown])
+        elif command_name(message.text) is None:  # it was no talk until now, or stopped before it was remembered
+            await self._answer(lane)
+        else:
             await self._finish(lane.end_turn(), arrival, [])
-            return
-        answer = found[1]
-        await self._channel.outbox.wait_empty(message.address)  # what is on its way cannot be edited
-        shown = await self._channel.ledger.shown(answer.id) if answer else []
-        await self._deliver(self._partner.revise(message), lane, targets=[each.receipt for each in shown])
 
     async def _forget(self, lane: Lane) -> None:
         [arrival] = lane.running
@@ -269,6 +278,7 @@ class Exchange:
 
     async def _answer_at_once(self, arrival: Arrival) -> None:
         """A command that does not wait for what is running there."""
+        await self._begin([arrival])
         message = await self._prepared(arrival)
         contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
         await self._finish([arrival.id], arrival, contents)
@@ -276,6 +286,7 @@ class Exchange:
     # -- what is no message ---------------------------------------------------------------------------------
 
     async def _deal_with(self, arrival: Arrival) -> None:
+        await self._begin([arrival])
         update, ledger = arrival.update, self._channel.ledger
         match update.kind:
             case UpdateKind.CHOICE:
@@ -287,8 +298,6 @@ class Exchange:
                 await ledger.move(update.message.address, replace(update.message.address, chat=update.detail))
             case UpdateKind.GONE:
                 await ledger.set_aside_all(update.message.address, "gone")
-            case _:
-                pass
         await self._settle([arrival.id], [])
 
     async def _react(self, update: Update) -> None:
@@ -325,9 +334,12 @@ class Exchange:
 
     # -- ends -----------------------------------------------------------------------------------------------
 
-    async def _finish(self, ids: Sequence[int], arrival: Arrival, contents: Sequence[Content]) -> None:
+    async def _finish(
+        self, ids: Sequence[int], arrival: Arrival, contents: Sequence[Content], *, targets: Sequence[str] = ()
+    ) -> None:
         message = arrival.update.message
-        drafts = drafts_of(contents, message.address, reply_to=reply_target(message), arrival_id=arrival.id)
+        about = reply_target(message)
+        drafts = drafts_of(contents, message.address, targets=targets, reply_to=about, arrival_id=arrival.id)
         await self._settle(ids, drafts)
 
     async def _settle(self, ids: Sequence[int], drafts: Sequence[ParcelDraft]) -> None:

@@ -71,8 +71,8 @@ class Lane:
         return False
 
     def is_running(self, arrival: Arrival) -> bool:
-        """Whether it is about a message of the running turn."""
-        return any(_is_about(each, arrival) for each in self.running)
+        """Whether it is about the message that the running turn replies to: the last one of a burst."""
+        return bool(self.running) and _is_about(self.running[-1], arrival)
 
     @property
     def turns(self) -> int:

@@ -76,6 +76,13 @@ def test_an_edit_that_was_taken_up_ends_with_the_message_and_not_before() -> Non
     assert lane.end_turn() == [2, 3]
 
 
+def test_the_answer_to_a_burst_is_not_cut_short_for_what_becomes_of_its_beginning() -> None:
+    lane = lane_with(arrival(1, "a"), arrival(2, "b"))
+    lane.next_turn()
+    assert not lane.is_running(arrival(3, "A", kind=UpdateKind.EDIT, of=1))
+    assert lane.is_running(arrival(4, "B", kind=UpdateKind.EDIT, of=2))
+
+
 def test_what_was_begun_before_a_crash_is_edited_and_deleted_by_turns_of_their_own() -> None:
     lane = lane_with(arrival(1, "a"))
     lane.next_turn()

@@ -1,0 +1,222 @@
+"""Kills the program again and again while people talk to it, and then looks whether every question is answered once.
+
+A Bot API server of its own, on loopback, outlives the program. It is killed with SIGKILL at random moments, and at each
+of the named points between inbox and receipt (chaos_program); at the end everything settles, and what stands on the
+people's screens is compared with what they asked (chaos_judge). The exit status is 1 where something is amiss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.chaos_judge import VIOLATIONS, Verdict, judge
+from benchmarks.chaos_people import Control, Talker, gather_people, look
+from benchmarks.chaos_processes import (
+    DEAD_PARCELS,
+    OPEN_ARRIVALS,
+    OPEN_PARCELS,
+    TOKEN,
+    Program,
+    bot_api_server,
+)
+from benchmarks.chaos_program import POINTS
+from benchmarks.measure import machine
+
+SETTLE_SECONDS = 120.0
+POINT_SECONDS = 8.0
+"""How long a life waits for its named point; a point that was not reached is tried again later."""
+TRIES = 3
+SLOW_SHARE = 0.3
+"""Of calls whose outcome is known late, as over a real network."""
+FAULTS = {"late_answer": SLOW_SHARE / 2, "delay": SLOW_SHARE / 2, "duplicate_update": 0.02, "renumbered_update": 0.02}
+TOLD_VIOLATIONS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much is done."""
+
+    kills: int
+    """At random moments, on top of those at named points."""
+    chats: int
+    seed: int
+    minutes: float
+    """After that nothing more is killed."""
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it."""
+
+    figures: dict[str, object]
+    verdict: Verdict
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is amiss."""
+        return self.verdict.is_clean
+
+
+class Campaign:
+    """One run of the program through all its deaths."""
+
+    def __init__(self, options: Options, program: Program, control: Control) -> None:
+        self._options = options
+        self._program = program
+        self._control = control
+        self._random = random.Random(options.seed)
+        self._deadline = time.monotonic() + options.minutes * 60
+        self._points = deque((point, when, 0) for point in POINTS for when in ("before", "after"))
+        self.kills = 0
+        self.unreached: list[str] = []
+        """The named points at which nothing was killed."""
+        self.verdict = Verdict()
+
+    async def run(self, talkers: Sequence[Talker]) -> None:
+        """Kill it while they talk, then let everything settle."""
+        is_over = asyncio.Event()
+        talking = [asyncio.create_task(each.talk(is_over)) for each in talkers]
+        try:
+            await self._lives()
+            await self._program.start()
+            is_over.set()
+            await asyncio.gather(*talking)
+            await self._settle()
+        finally:
+            for task in talking:
+                task.cancel()
+
+    async def _lives(self) -> None:
+        left = self._options.kills
+        while (left or self._points) and time.monotonic() < self._deadline:
+            # points in their order, and between them at random
+            if self._points and self._random.random() * (left + len(self._points)) >= left:
+                await self._die_at_point()
+            else:
+                await self._die_at_random()
+                left -= 1
+            if not await self._program.kill():
+                self.verdict.note("unexpected_words", "the program ended by itself")
+        self.unreached += [f"{point}:{when}" for point, when, _ in self._points]
+
+    async def _die_at_random(self) -> None:
+        await self._program.start()
+        if self._random.random() < 0.1:
+            await asyncio.sleep(self._random.uniform(0.0, 1.0))
+        else:
+            await self._program.until_connected()
+            await self._program.ends_within(self._random.choice((0.3, 1.5, 4.0)) * self._random.random())
+        self.kills += 1
+
+    async def _die_at_point(self) -> None:
+        point, when, tries = self._points.popleft()
+        await self._program.start(die_at=f"{point}:{when}:{self._random.choice((1, 1, 1, 2, 3)) if not tries else 1}")
+        await self._program.until_connected()
+        if not await self._program.ends_within(POINT_SECONDS):
+            if tries + 1 < TRIES:
+                self._points.append((point, when, tries + 1))
+            else:
+                self.unreached.append(f"{point}:{when}")
+        self.kills += 1
+
+    async def _settle(self) -> None:
+        """Wait until nothing is under way any more, twice in a row."""
+        deadline, quiet = time.monotonic() + SETTLE_SECONDS, 0
+        while quiet < 2 and time.monotonic() < deadline:
+            under_way = await self._control.waiting_updates(TOKEN)
+            under_way += self._program.count(OPEN_ARRIVALS) + self._program.count(OPEN_PARCELS)
+            quiet = 0 if under_way else quiet + 1
+            await asyncio.sleep(0.5)
+        if quiet < 2:
+            self.verdict.note("half_shown", "something was still under way at the end")
+
+    async def look(self, talkers: Sequence[Talker]) -> None:
+        """Compare the screens with what was asked."""
+        for chat in {talker.chat.key: talker.chat for talker in talkers}.values():
+            seen, drafts = await look(self._control, chat)
+            self.verdict.add(judge(chat.questions, seen, chat=chat.key))
+            self.verdict.counted["drafts_left"] += drafts
+            screen = await self._control("screen", chat=chat.key)
+            (self._options.folder / f"screen{chat.key.replace(':', '-')}.txt").write_text(screen["text"])
+
+
+async def crash(options: Options) -> Outcome:
+    """Run a campaign to its end."""
+    started = time.monotonic()
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(bot_api_server())
+        control = Control(url)
+        stack.push_async_callback(control.close)
+        program = Program(options.folder, url=url)
+        stack.push_async_callback(program.kill)
+        talkers = await gather_people(control, chats=options.chats, seed=options.seed)
+        methods = ["sendMessage", "editMessageText"]
+        await control("faults/random", seed=options.seed, rates=FAULTS, methods=methods)
+        campaign = Campaign(options, program, control)
+        await campaign.run(talkers)
+        await campaign.look(talkers)
+        if not await program.stop():
+            campaign.verdict.note("unexpected_words", "the program did not stop when it was asked to")
+        figures = _figures(campaign, program, time.monotonic() - started)
+        (options.folder / "log.txt").write_text("\n".join(program.log), encoding="utf-8")
+    return Outcome(figures, campaign.verdict)
+
+
+COUNTED = ("questions", "answers", "marked_repeats", "superseded_previews", "places_held_in_vain", "given_up")
+
+
+def _figures(campaign: Campaign, program: Program, seconds: float) -> dict[str, object]:
+    return {
+        "kills": campaign.kills,
+        "points_unreached": ", ".join(campaign.unreached) or "none",
+        **{name: campaign.verdict.counted[name] for name in (*COUNTED, "drafts_left", *VIOLATIONS)},
+        "set_aside": program.count(DEAD_PARCELS),
+        "errors_logged": program.complaints,
+        "seconds": round(seconds, 1),
+    }
+
+
+def main() -> int:
+    """Run it; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=300, help="at random moments; named points come on top")
+    parser.add_argument("--chats", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=30, help="after that nothing more is killed")
+    parser.add_argument("--folder", type=Path, help="keep database, log and screens there")
+    parser.add_argument("--json", action="store_true", help="print one object")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (given.folder or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        options = Options(given.kills, given.chats, given.seed, given.minutes, folder)
+        try:
+            outcome = asyncio.run(crash(options))
+        except KeyboardInterrupt:
+            return 130
+    if given.json:
+        told = {"benchmark": "chaos", "machine": machine(), **outcome.figures, "violations": outcome.verdict.told}
+        print(json.dumps(told))
+    else:
+        print(f"chaos ({machine()})")
+        for name, value in outcome.figures.items():
+            print(f"  {name:<22} {value}")
+        for line in outcome.verdict.told[:TOLD_VIOLATIONS]:
+            print(f"  {line}", file=sys.stderr)
+    return 0 if outcome.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

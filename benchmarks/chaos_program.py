@@ -1,0 +1,75 @@
+"""`parley`, except that it kills itself at a named point: `DIE_AT` in its environment is `point:when:count`.
+
+`when` is `before` or `after`, `count` the call at which it happens. Wraps methods from outside: the program knows
+nothing of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+VARIABLE = "DIE_AT"
+POINTS = {
+    # from the platform into the inbox, and out of it again
+    "inbox.accept": "storage.ledger:SqlLedger.accept",
+    "inbox.begin": "storage.ledger:SqlLedger.begin",
+    "inbox.finish": "storage.ledger:SqlLedger.finish",
+    # what is remembered
+    "memory.append": "storage.store:SqlStore.append_turn",
+    "memory.revise": "storage.store:SqlStore.revise_turn",
+    "memory.replace": "storage.store:SqlStore.replace_answer",
+    # from the outbox to the platform, and the receipt
+    "outbox.post": "storage.ledger:SqlLedger.post",
+    "outbox.attempt": "storage.ledger:SqlLedger.attempt",
+    "outbox.delivered": "storage.ledger:SqlLedger.delivered",
+    "outbox.postpone": "storage.ledger:SqlLedger.postpone",
+    "outbox.aim": "storage.ledger:SqlLedger.aim",
+    "platform.send": "adapters.telegram.adapter:TelegramAdapter.send",
+    "platform.edit": "adapters.telegram.adapter:TelegramAdapter.edit",
+    "platform.preview": "adapters.telegram.adapter:TelegramAdapter.preview",
+}
+Method = Callable[..., Awaitable[Any]]
+
+
+def arm(where: str) -> None:
+    """Let the process end at `point:when:count`, as if the machine had lost its power."""
+    point, when, count = where.split(":")
+    module, _, path = POINTS[point].partition(":")
+    owner_name, _, name = path.partition(".")
+    owner = getattr(importlib.import_module(module), owner_name)
+    setattr(owner, name, _deadly(getattr(owner, name), before=when == "before", count=int(count)))
+
+
+def _deadly(method: Method, *, before: bool, count: int) -> Method:
+    calls = itertools.count(1)
+
+    @wraps(method)
+    async def call(*arguments: Any, **options: Any) -> Any:
+        is_last = next(calls) == count
+        if is_last and before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = await method(*arguments, **options)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return call
+
+
+def main() -> None:
+    """Run the program."""
+    from bot.cli import entry
+
+    if where := os.environ.get(VARIABLE):
+        arm(where)
+    entry()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What people see after the program was killed: every question answered, once, in order, and nothing half shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from benchmarks.chaos import Options, crash
+from bot.app import App, open_app
+from bot.channel import Content, Update, UpdateKind
+from bot.config import load
+from bot.ledger import ParcelDraft, ParcelState
+from bot.types import Address, Message, Role, TurnDraft
+from bot.types import Person as Speaker
+from tests.channels.running import running, write_configuration
+from tests.servers.bot_api import BotApiServer
+
+AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+STARTS = 5
+GIVEN_UP = "I could not answer this: each time I tried, the program ended. Whoever runs it finds more in its log."
+
+
+def asked(chat: int, text: str, *, message_id: int = 1) -> Update:
+    """What somebody asked just now."""
+    address = Address("telegram", str(chat), "7000001")
+    message = Message(address, Speaker("500001", "Ann", "en"), text, datetime.now(UTC), str(message_id))
+    return Update(UpdateKind.MESSAGE, replace(message, is_private=chat > 0))
+
+
+def edited(question: Update, text: str) -> Update:
+    """The same, as it was corrected."""
+    return Update(UpdateKind.EDIT, replace(question.message, text=text))
+
+
+async def begin(app: App, *updates: Update, starts: int) -> list[int]:
+    """Let earlier runs have begun to answer them; the ids of the arrivals."""
+    arrivals = [arrival.id for arrival in await app.ledger.accept(updates, at=AT)]
+    for _ in range(starts):
+        await app.ledger.begin(arrivals)
+    return arrivals
+
+
+@pytest.mark.timeout(240)
+async def test_whenever_it_is_killed_every_question_is_answered_once_and_in_order(tmp_path: Path) -> None:
+    outcome = await crash(Options(kills=12, chats=6, seed=1, minutes=2, folder=tmp_path))
+    assert outcome.verdict.told == []
+    assert outcome.figures["points_unreached"] == "none"
+    assert outcome.verdict.counted["answers"] > 0
+
+
+async def test_an_edit_after_the_question_was_remembered_is_answered_after_a_crash(home: Path) -> None:
+    async with BotApiServer() as server:
+        ann = server.person("Ann")
+        chat = server.chat_private(ann)
+        question = asked(chat.id, "What is teh time?")
+        async with open_app(load(write_configuration(server, home))) as app:
+            await begin(app, question, edited(question, "What is the time?"), starts=1)
+            conversation = await app.engine.current_conversation(question.message.address)
+            told = TurnDraft(conversation.id, Role.USER, question.message.text, AT, platform_id=question.message.id)
+            await app.store.append_turn(told)
+        async with running(server, home):
+            await server.wait_until(lambda: server.screen.from_bots(chat) == ["What is the time?"])
+
+
+async def test_what_ends_the_program_again_and_again_is_given_up_where_its_answer_had_begun(home: Path) -> None:
+    async with BotApiServer() as server:
+        group = server.chat_group("Family", server.person("Ann"))
+        shown = {"chat_id": group.id, "text": "The answer is"}
+        async with httpx.AsyncClient() as telegram:
+            await telegram.post(f"{server.base_url}{server.token}/sendMessage", json=shown)
+        question = asked(group.id, "Why?")
+        async with open_app(load(write_configuration(server, home))) as app:
+            [arrival] = await begin(app, question, starts=STARTS)
+            draft = ParcelDraft(question.message.address, Content(""), arrival_id=arrival, state=ParcelState.PREVIEW)
+            [preview] = await app.ledger.post([draft], at=AT)
+            await app.ledger.delivered(preview.id, str(server.screen(group)[-1].message_id), at=AT)
+        async with running(server, home):
+            await server.wait_until(lambda: server.screen.from_bots(group) == [GIVEN_UP])
+
+
+async def test_what_only_waits_for_others_is_not_blamed_for_the_end_of_the_program(home: Path) -> None:
+    async with BotApiServer() as server:
+        group = server.chat_group("Family", server.person("Ann"), server.person("Bob"))
+        first, second = asked(group.id, "one"), asked(group.id, "two", message_id=2)
+        other = replace(second, message=replace(second.message, person=Speaker("500002", "Bob", "en")))
+        async with open_app(load(write_configuration(server, home))) as app:
+            await begin(app, first, other, starts=0)
+        async with running(server, home, delay=1.0) as app:
+            await server.wait_until(lambda: server.screen.history(group, "typing"))
+            assert [arrival.attempts for arrival in await app.ledger.arrivals()] == [1, 0]
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["one", "two"])
+
+
+async def test_an_edit_that_makes_talk_of_something_is_answered(home: Path) -> None:
+    async with BotApiServer() as server:
+        ann = server.person("Ann")
+        group = server.chat_group("Family", ann)
+        server.bot(server.token).reads_all = True
+        async with running(server, home):
+            ann.edits(group, ann.says(group, "What is the time?"), "@parley_test_bot What is the time?")
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["What is the time?"])
