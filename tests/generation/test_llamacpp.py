@@ -41,7 +41,8 @@ async def answer(
     async for event in generator.stream(prompt, sampling):
         if isinstance(event, GenerationEnd):
             return "".join(texts), event
-        texts.append(event.text)
+        if isinstance(event, GeneratedText):
+            texts.append(event.text)
     raise AssertionError("the stream has no end")
 
 
