@@ -8,7 +8,7 @@ import json
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,8 @@ from docs.examples.line_channel import LineChannel
 Json = dict[str, Any]
 TOKEN = "a hub's token"
 ACCOUNT = "parley"
+NEXT_SECONDS = 10
+"""How long a question for what happens next may wait for it."""
 CHATS = {Place.ANN: "ann", Place.BEN: "ben", Place.GROUP: "#family"}
 REFUSALS: dict[Failure, Json] = {
     Failure.RATE_LIMITED: {"error": "slow down"},
@@ -164,7 +166,9 @@ class LineHub:
     async def _next(self) -> Json:
         server = self._server
         assert server is not None
-        await self._changed.wait_for(lambda: self._waiting or not server.is_serving())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NEXT_SECONDS):
+                await self._changed.wait_for(lambda: self._waiting or not server.is_serving())
         return self._waiting[0] if self._waiting and server.is_serving() else {}
 
     def _post(self, asked: Json) -> Json | None:
