@@ -67,7 +67,7 @@ class Exchange:
         self._rate = rate
         self._answering = Answering(channel, settings)
         self._lanes: dict[str, Lane] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._languages: dict[str, str] = {}
         self._arrived: deque[Arrival] = deque()
         self._admits = False
@@ -87,6 +87,7 @@ class Exchange:
     async def resume(self, arrivals: Sequence[Arrival]) -> None:
         """Deal with what an earlier run left over. What it had begun to answer goes on from there."""
         self._left_over.update(arrival.id for arrival in arrivals)
+        admitted: list[Arrival] = []
         for arrival in arrivals:
             if arrival.attempts >= MOST_ATTEMPTS:
                 await self._give_up(arrival)
@@ -94,8 +95,10 @@ class Exchange:
             message = arrival.update.message
             if arrival.update.kind is UpdateKind.MESSAGE and await self._partner.recall(message):
                 arrival = with_message(arrival, replace(message, is_resumed=True))
-            if admitted := await self._admitted(arrival, counts=False):
-                await self._take_in(admitted)
+            if let_in := await self._admitted(arrival, counts=False):
+                admitted.append(let_in)
+        for arrival in admitted:  # at once, so that what was one turn is one again
+            await self._take_in(arrival)
 
     async def _begin(self, arrivals: Sequence[Arrival]) -> None:
         """Count the attempt, for those that an earlier run left over: not while they only wait for others."""
@@ -171,10 +174,10 @@ class Exchange:
             return
         if kind is UpdateKind.MESSAGE and lane.joins(arrival) and self._is_soon(lane):
             lane.take_up(arrival)
-            self._spawn(self._stop(arrival.update.message.address))
+            self._spawn(self._partner.stop(arrival.update.message.address))
             return
         if kind is not UpdateKind.MESSAGE and lane.is_running(arrival):
-            self._spawn(self._stop(arrival.update.message.address))
+            self._spawn(self._partner.stop(arrival.update.message.address))
         limit = self._settings.max_pending
         lane.add(arrival)
         if limit is not None and kind is UpdateKind.MESSAGE and lane.turns > limit:
@@ -329,9 +332,6 @@ class Exchange:
         except ChannelError as error:
             logger.info("a button could not be acknowledged: %s", error)
 
-    async def _stop(self, address: Address) -> None:
-        await self._partner.stop(address)
-
     # -- ends -----------------------------------------------------------------------------------------------
 
     async def _finish(
@@ -381,12 +381,12 @@ class Exchange:
         if len(self._languages) > KNOWN_LANGUAGES:
             del self._languages[next(iter(self._languages))]
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.error("something that arrived is left over for the next start", exc_info=error)

@@ -95,6 +95,23 @@ async def test_what_only_waits_for_others_is_not_blamed_for_the_end_of_the_progr
             await server.wait_until(lambda: server.screen.from_bots(group) == ["one", "two"])
 
 
+async def test_a_burst_that_was_one_turn_is_one_again(home: Path) -> None:
+    async with BotApiServer() as server:
+        ann = server.person("Ann")
+        chat = server.chat_private(ann)
+        first, second = asked(chat.id, "one"), asked(chat.id, "two", message_id=2)
+        async with open_app(load(write_configuration(server, home))) as app:
+            await begin(app, first, second, starts=1)
+            conversation = await app.engine.current_conversation(first.message.address)
+            told = TurnDraft(conversation.id, Role.USER, "one", AT, platform_id="1")
+            question = await app.store.append_turn(told)
+            await app.store.append_turn(TurnDraft(conversation.id, Role.ASSISTANT, "one", AT))
+            await app.store.set_head(conversation.id, question.id)
+            await app.store.append_turn(replace(told, text="two", platform_id="2"))
+        async with running(server, home):
+            await server.wait_until(lambda: server.screen.from_bots(chat) == ["one\n\ntwo"])
+
+
 async def test_an_edit_that_makes_talk_of_something_is_answered(home: Path) -> None:
     async with BotApiServer() as server:
         ann = server.person("Ann")
