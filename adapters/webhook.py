@@ -15,7 +15,8 @@ from aiohttp import web
 from bot.errors import Rejected, StorageError
 
 LARGEST_BYTES = 1_000_000
-SHUTDOWN_SECONDS = 5
+SHUTDOWN_SECONDS = 2.5
+"""The library waits this long twice: for what is being answered, and for it to give up."""
 
 Take = Callable[[dict[str, Any]], Awaitable[None]]
 

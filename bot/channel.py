@@ -234,7 +234,7 @@ class Adapter(Protocol):
         """The content of an attachment, in chunks."""
 
     async def remarks(self) -> Sequence[str]:
-        """What its owner should know about the account, as keys of texts: a switch that is off, say. For `doctor`."""
+        """What its owner should know about the account, as keys of texts or in words: a switch that is off, say."""
 
     async def announce(self, commands: Sequence[tuple[str, str]], language: str) -> None:
         """Tell the platform which commands there are: (name, what it does), in a language; empty is the default."""

@@ -48,7 +48,7 @@ async def _connect(patient: Patient) -> tuple[list[str], Status]:
         try:
             async with asyncio.timeout(CONNECT_SECONDS), plan.open() as adapter:
                 told.append(patient.tell("doctor.connected", name=plan.name, account=adapter.account))
-                told += [patient.tell(key) for key in await adapter.remarks()]
+                told += [patient.texts.find(key) or key for key in await adapter.remarks()]
         except ChannelError as error:
             told.append(patient.tell("doctor.not_connected", name=plan.name, problem=error.told(patient.texts)))
             status = Status.BROKEN
