@@ -209,17 +209,21 @@ class Engine:
         if message.is_resumed and (found := await self._store.find_turn(message.address, message.id)):
             await self._store.set_head(found.conversation_id, found.id)
             return found
-        return await self._store.append_turn(
-            TurnDraft(
-                conversation_id=conversation.id,
-                role=Role.USER,
-                text=quoted(message),
-                at=message.at,
-                author=message.person,
-                platform_id=message.id,
-                evidence={"attachments": [asdict(each) for each in message.attachments]} if message.attachments else {},
-            )
+        draft = TurnDraft(
+            conversation_id=conversation.id,
+            role=Role.USER,
+            text=quoted(message),
+            at=message.at,
+            author=message.person,
+            platform_id=message.id,
+            evidence={"attachments": [asdict(each) for each in message.attachments]} if message.attachments else {},
         )
+        appending = asyncio.create_task(self._store.append_turn(draft))
+        try:
+            return await asyncio.shield(appending)
+        except asyncio.CancelledError:
+            await asyncio.wait([appending])  # whoever answers it anew must find it
+            raise
 
     async def _answer(self, context: SkillContext, turn: RunningTurn) -> Reply:
         """Let the model answer, and store what it said, however that ended."""

@@ -47,10 +47,10 @@ class RunningTurn:
     _task: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
-        """Cut the reply short."""
-        self._stopped = True
-        if self._task:
+        """Cut the reply short; doing so again must not cut short how it ends."""
+        if self._task and not self._stopped:
             self._task.cancel()
+        self._stopped = True
 
     def begin(self) -> None:
         """Note that those before it are over."""

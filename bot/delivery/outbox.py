@@ -139,7 +139,8 @@ class Outbox:
         while True:
             waited = await self._wait_turn(parcel.address)
             try:
-                receipt, parcel = await self._attempt(parcel, waited)
+                parcel = await self._hold_place(parcel)
+                receipt = await self._attempt(parcel, waited)
             except RateLimited as error:
                 await self._refused(parcel, error)
             except OutcomeUnknown as error:
@@ -186,22 +187,23 @@ class Outbox:
         self._governor.take(address.key, is_private=private)
         return waited
 
-    async def _attempt(self, parcel: Parcel, waited: float) -> tuple[str, Parcel]:
+    async def _attempt(self, parcel: Parcel, waited: float) -> str:
         """One attempt; the platform's id of the message."""
         await self._ledger.attempt(parcel.id)
         if parcel.method is Method.DELETE:
             await self._adapter.delete(Receipt(parcel.address, parcel.target))
-            return parcel.target, parcel
-        if parcel.is_repeat and parcel.method is Method.SEND and self._adapter.capabilities.can_edit:
-            parcel = await self._hold_place(parcel)
+            return parcel.target
         content = self._remarked(parcel, waited)
         if parcel.method is Method.EDIT:
             await self._adapter.edit(Receipt(parcel.address, parcel.target), content)
-            return parcel.target, parcel
-        return (await self._adapter.send(parcel.address, content)).id, parcel
+            return parcel.target
+        return (await self._adapter.send(parcel.address, content)).id
 
     async def _hold_place(self, parcel: Parcel) -> Parcel:
-        """Send a few words in the place of what may have arrived already, to be replaced by it."""
+        """Where a message may have arrived already, send a few words in its place, to be replaced by it."""
+        if not (parcel.is_repeat and parcel.method is Method.SEND and self._adapter.capabilities.can_edit):
+            return parcel
+        await self._ledger.attempt(parcel.id)
         words = self._around.texts(parcel.address).get("delivery.repeat")
         receipt = await self._adapter.send(parcel.address, Content(words, reply_to=parcel.content.reply_to))
         await self._ledger.aim(parcel.id, receipt.id)
