@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.errors import Rejected, StorageError
+from bot.patience import Patience
 
 LARGEST_BYTES = 1_000_000
 SHUTDOWN_SECONDS = 2.5
@@ -22,7 +23,9 @@ Take = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @asynccontextmanager
-async def listening(listen: str, path: str, take: Take, *, header: str, secret: str, key: str) -> AsyncIterator[None]:
+async def listening(
+    listen: str, path: str, take: Take, patience: Patience, *, header: str, secret: str, key: str
+) -> AsyncIterator[None]:
     """Listen while the block runs.
 
     Args:
@@ -30,6 +33,7 @@ async def listening(listen: str, path: str, take: Take, *, header: str, secret: 
         path: where the platform posts to.
         take: keeps one JSON object; 200 is answered once it has, 503 where storage prevents it, so that the platform
             tries again.
+        patience: says in the log when storage prevents it.
         header: the header by which the platform shows that it is the platform.
         secret: what it must say.
         key: the text that tells a person that the address cannot be used.
@@ -38,7 +42,7 @@ async def listening(listen: str, path: str, take: Take, *, header: str, secret: 
         Rejected: the address cannot be listened on.
     """
     application = web.Application(client_max_size=LARGEST_BYTES)
-    application.router.add_post(path, partial(_answer, take, header, secret.encode()))
+    application.router.add_post(path, partial(_answer, take, patience, header, secret.encode()))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
@@ -52,7 +56,7 @@ async def listening(listen: str, path: str, take: Take, *, header: str, secret: 
         await asyncio.shield(runner.cleanup())
 
 
-async def _answer(take: Take, header: str, secret: bytes, request: web.Request) -> web.Response:
+async def _answer(take: Take, patience: Patience, header: str, secret: bytes, request: web.Request) -> web.Response:
     if not hmac.compare_digest(request.headers.get(header, "").encode(), secret):
         return web.Response(status=403)
     if request.content_type != "application/json":
@@ -63,6 +67,7 @@ async def _answer(take: Take, header: str, secret: bytes, request: web.Request) 
         return web.Response(status=400)
     try:
         await take(posted)
-    except StorageError:
+    except StorageError as error:
+        patience.complain(error)
         return web.Response(status=503)
     return web.Response()

@@ -50,7 +50,7 @@ class _Nothing(list[Prompt]):
 
 async def run_parley(url: str, token: str, home: Path, messages_per_minute: int) -> None:
     """The program with one channel, until it is cancelled."""
-    from adapters.telegram import TelegramAdapter
+    from adapters.telegram.adapter import TelegramAdapter
     from bot.app import open_app
     from bot.channels import ChannelPlan, run_channels
     from bot.generation.echo import EchoGenerator

@@ -26,6 +26,8 @@ def load(group: str, name: str) -> object:
     try:
         return entry.load()
     except ImportError as error:
+        if name in (metadata.metadata(OWN_DISTRIBUTION).get_all("Provides-Extra") or ()):
+            raise PluginError("errors.plugin_extra", name=name, problem=error) from error
         raise PluginError("errors.plugin_import", group=group, name=name, problem=error) from error
 
 

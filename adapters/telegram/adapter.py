@@ -1,6 +1,7 @@
 """One bot on Telegram, as the core sees it; what each method does and raises is told in `bot.channel.Adapter`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -11,7 +12,7 @@ from adapters.telegram import sending
 from adapters.telegram.receiving import Receiver
 from adapters.telegram.updates import Translator
 from bot.channel import Budget, Capabilities, Content, Format, Intake, PreviewStyle, Receipt, Update
-from bot.patience import Sleep
+from bot.patience import Patience, Sleep
 from bot.types import Address, Attachment
 
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
@@ -20,7 +21,6 @@ LIMITS |= {"longest": 4096, "utf16": True, "group_budget": Budget(20 / 60, 5)}
 ABILITIES: dict[str, Any] = dict.fromkeys(("can_edit", "can_delete", "can_type", "can_choose", "can_send_files"), True)
 ABILITIES |= {"private_preview": PreviewStyle.DRAFT, "group_preview": PreviewStyle.EDIT}
 CAPABILITIES = Capabilities(Format.SPANS, **LIMITS, **ABILITIES)
-LONGEST_NOTICE = 200
 
 
 class TelegramAdapter:
@@ -41,8 +41,8 @@ class TelegramAdapter:
 
     def __init__(self, config: Config, *, name: str = "telegram", home: Path, sleep: Sleep = asyncio.sleep) -> None:
         """Prepare; nothing is sent. `home` is where adapters may keep files; this one has none."""
-        self.name, self.account, self.capabilities = name, "", CAPABILITIES
-        self._config, self._sleep = config, sleep
+        self.name, self.account, self.capabilities, self._config = name, "", CAPABILITIES, config
+        self._patience = Patience(logging.getLogger(__name__), "Receiving from Telegram", sleep)
         token, self._proxy = config.token.get_secret_value(), config.proxy or None
         self._bot = sending.new_bot(token, config.base_url, config.base_file_url, self._proxy)
 
@@ -59,7 +59,8 @@ class TelegramAdapter:
         return not address.chat.startswith("-")
 
     async def run(self, intake: Intake) -> None:
-        receiver = Receiver(self._bot, Translator(self._bot.bot, self.name, self._config.names), intake, self._sleep)
+        translator = Translator(self._bot.bot, self.name, self._config.names)
+        receiver = Receiver(self._bot, translator, intake, self._patience)
         if url := self._config.webhook_url:
             await receiver.serve(url, self._config.webhook_listen or f"127.0.0.1:{url.port}")
         else:
@@ -92,7 +93,7 @@ class TelegramAdapter:
 
     async def acknowledge(self, update: Update, text: str = "") -> None:
         with sending.told("query is too old"):
-            await self._bot.answer_callback_query(update.message.text, text[:LONGEST_NOTICE])
+            await self._bot.answer_callback_query(update.message.text, text[:200])  # more is refused
 
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         return sending.fetch(self._bot, attachment, self._config.longest_download_bytes, self._proxy)

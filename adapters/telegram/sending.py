@@ -20,12 +20,9 @@ from bot.types import Attachment
 
 ENTITIES = {kind: kind for kind in ("bold", "italic", "strikethrough", "code", "pre", "spoiler")}
 ENTITIES |= {"link": "text_link", "quote": "blockquote"}
-MOST_ENTITIES = 100
 LINK = re.compile("(https?|tg|mailto):", re.IGNORECASE)
-GONE = ("chat not found", "group chat was deactivated", "peer_id_invalid")
+GONE = ("forbidden", "chat not found", "group chat was deactivated", "peer_id_invalid")
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-TIMEOUT_SECONDS = 10.0
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 def new_bot(token: str, base_url: str, base_file_url: str, proxy: str | None) -> Bot:
@@ -34,7 +31,7 @@ def new_bot(token: str, base_url: str, base_file_url: str, proxy: str | None) ->
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold the token
     logging.getLogger("telegram.request.BaseRequest").setLevel(logging.CRITICAL)  # it logs what people wrote
     file_url = base_file_url or re.sub("/bot$", "/file/bot", base_url)
-    request = HTTPXRequest(256, *(TIMEOUT_SECONDS,) * 4, proxy=proxy)
+    request = HTTPXRequest(256, *(10.0,) * 4, proxy=proxy)
     return Bot(token, base_url, file_url, request, request)
 
 
@@ -43,13 +40,13 @@ def shown(content: Content, *, answers: bool = False) -> dict[str, Any]:
     buttons = [InlineKeyboardButton(text, callback_data=data) for text, data in content.choices]
     width = 3 if all(len(text) <= 12 for text, _ in content.choices) else 2
     rows = [buttons[start : start + width] for start in range(0, len(buttons), width)]
-    answered: dict[str, Any] = {}
+    marks, preview = entities(content), LinkPreviewOptions(is_disabled=True)
+    arguments: dict[str, Any] = {"text": content.text, "entities": marks, "link_preview_options": preview}
+    if file := content.file:
+        arguments = {"document": file.text.encode("utf-8", "replace"), "filename": file.name}
+        arguments |= {"caption": content.text, "caption_entities": marks}
     if answers and content.reply_to:
-        answered["reply_parameters"] = ReplyParameters(int(content.reply_to), allow_sending_without_reply=True)
-    arguments = {"text": content.text, "entities": entities(content), "link_preview_options": NO_PREVIEW} | answered
-    if content.file:
-        document = {"document": content.file.text.encode("utf-8", "replace"), "filename": content.file.name}
-        arguments = document | {"caption": content.text, "caption_entities": arguments["entities"]} | answered
+        arguments["reply_parameters"] = ReplyParameters(int(content.reply_to), allow_sending_without_reply=True)
     return arguments | {"reply_markup": InlineKeyboardMarkup(rows) if rows else None}
 
 
@@ -61,16 +58,15 @@ def entities(content: Content) -> list[MessageEntity]:
             url, language = (span.value or None if span.kind == kind else None for kind in ("link", "pre"))
             kind, length = ENTITIES[span.kind], span.end - span.start
             found.append(MessageEntity(kind, span.start, length, url=url, language=language))
-    return found[:MOST_ENTITIES]
+    return found[:100]  # more are ignored
 
 
 async def fetch(bot: Bot, attachment: Attachment, longest_bytes: int, proxy: str | None) -> AsyncIterator[bytes]:
     """The file's content."""
-    if attachment.size_bytes > longest_bytes:
-        raise Rejected(f"> {longest_bytes / 1e6:.0f} MB", key="telegram.file_too_big")
     with told():
         url = str((await bot.get_file(attachment.reference)).file_path)
-    async for chunk in download(url, longest_bytes=longest_bytes, proxy=proxy, too_big="telegram.file_too_big"):
+    limits: dict[str, Any] = {"longest_bytes": longest_bytes, "too_big": "telegram.file_too_big"}
+    async for chunk in download(url, attachment.size_bytes, proxy=proxy, **limits):
         yield chunk
 
 
@@ -96,9 +92,7 @@ def _ours(error: errors.TelegramError) -> ChannelError:
             return Rejected(str(cause or error), key="telegram.token_refused")
         case errors.BadRequest() if "file is too big" in words:
             return Rejected(reason, key="telegram.file_too_big")
-        case errors.Forbidden():
-            return Gone(reason)
-        case errors.BadRequest():
+        case errors.Forbidden() | errors.BadRequest():
             return Gone(reason) if any(gone in words for gone in GONE) else Rejected(reason)
         case errors.Conflict():
             return Unreachable(reason, key="telegram.conflict")

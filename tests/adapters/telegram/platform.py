@@ -10,7 +10,7 @@ from typing import Any, Self
 import pytest
 
 from adapters.contract import Failure, Place, Seen
-from adapters.telegram import TelegramAdapter
+from adapters.telegram.adapter import TelegramAdapter
 from tests.adapters.telegram.scripted import adapter_for
 from tests.servers.bot_api import BotApiServer
 from tests.servers.bot_api_faults import EVERY, Drop, Fault, Flood, Refuse

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from adapters.telegram import TelegramAdapter
+from adapters.telegram.adapter import TelegramAdapter
 from bot.channel import UpdateKind
 from bot.errors import ChannelError, Rejected, Unreachable
 from tests.adapters.telegram.scripted import Pauses, ScriptedIntake, adapter_for, running

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import ValidationError
 
-from adapters.telegram import TelegramAdapter
+from adapters.telegram.adapter import TelegramAdapter
+from bot import plugins
 from bot.channel import Adapter, Content, Receipt, Span, UpdateKind
 from bot.errors import ChannelError, Gone, Moved, OutcomeUnknown, PluginError, RateLimited, Rejected, Unreachable
 from bot.types import Address, Attachment
@@ -294,10 +295,8 @@ def test_a_missing_library_is_told_with_the_command_that_installs_it(monkeypatch
     for name in [name for name in sys.modules if name.startswith("adapters.telegram.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "telegram", None)
-    import adapters.telegram
-
     with pytest.raises(PluginError, match=r'\.venv/bin/pip install -e "\.\[telegram\]"'):
-        _ = adapters.telegram.TelegramAdapter
+        plugins.load("adapters", "telegram")
 
 
 def test_importing_the_package_imports_no_library() -> None:
