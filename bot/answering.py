@@ -116,7 +116,9 @@ class Answering:
         capabilities = self._channel.adapter.capabilities
         if self._file_characters and capabilities.can_send_files and len(whole) > self._file_characters:
             return [self._as_file(whole, texts)]
-        return self._channel.formatter.whole(whole)
+        shown = self._channel.formatter.whole(whole)
+        # signs that nobody can see are no answer
+        return shown if shown or not whole else self._channel.formatter.whole(texts.get("chat.empty"))
 
     def _as_file(self, whole: str, texts: Texts) -> Content:
         """A reply that is too long for a chat: its beginning, and a file with all of it."""
