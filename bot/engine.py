@@ -182,7 +182,8 @@ class Engine:
     ) -> Reply:
         """Remember the question and answer it."""
         question = await self._remember(message, conversation)
-        if message.is_resumed and (answer := await self._answer_of(question)):
+        answer = await self._answer_of(question) if message.is_resumed else None
+        if answer and answer.state is not TurnState.STOPPED:  # else the end of the program cut it short
             await self._store.set_head(conversation.id, answer.id)
             yield TextDelta(answer.text)
             yield end_of(answer, understanding)

@@ -6,6 +6,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from bot import channels
 from bot.channel import Update, UpdateKind
 from bot.types import Address, Message
 from bot.types import Person as Speaker
@@ -271,3 +274,35 @@ async def test_a_reply_to_a_forgotten_message_carries_what_it_says(
         ann.says(group, "@parley_test_bot when?", reply_to=remark)
         [answer] = await answers(server, group, 1)
     assert "Tea is at five" in answer.text and answer.text.endswith("when?")
+
+
+# -- ends of the program ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["private", "group"])
+async def test_an_answer_that_the_end_of_the_program_cut_short_is_given_wholly_after_the_next_start(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(channels, "GRACE_SECONDS", 0.1)
+    where = chat if place == "private" else server.chat_group("Family", ann)
+    async with running(server, home, delay=SLOW):
+        ann.says(where, LONG if where is chat else f"@parley_test_bot {LONG}")
+        await in_the_making(server, where)
+    async with running(server, home):
+        await said(server, where, LONG)
+        ann.says(where, "/why@parley_test_bot")
+        shown = await answers(server, where, 2)
+    assert shown[0].text == LONG and server.screen.drafts(where) == []
+
+
+async def test_what_waits_when_the_program_ends_is_answered_after_the_next_start(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "GRACE_SECONDS", 0.1)
+    async with running(server, home, delay=SLOW, more=QUEUE):
+        ann.says(chat, LONG)
+        await in_the_making(server, chat)
+        ann.says(chat, "and this")
+        await server.wait_until(lambda: not server.world.bots[server.token].updates.pending)
+    async with running(server, home):
+        await said(server, chat, LONG, "and this")
