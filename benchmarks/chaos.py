@@ -40,6 +40,8 @@ TRIES = 3
 SLOW_SHARE = 0.3
 """Of calls whose outcome is known late, as over a real network."""
 FAULTS = {"late_answer": SLOW_SHARE / 2, "delay": SLOW_SHARE / 2, "duplicate_update": 0.02, "renumbered_update": 0.02}
+LIVES_SECONDS = (0.5, 3.0, 5.0)
+"""How long it lives at most, once it is connected: time for nothing, for one answer, for some."""
 TOLD_VIOLATIONS = 40
 
 
@@ -117,7 +119,7 @@ class Campaign:
             await asyncio.sleep(self._random.uniform(0.0, 1.0))
         else:
             await self._program.until_connected()
-            await self._program.ends_within(self._random.choice((0.3, 1.5, 4.0)) * self._random.random())
+            await self._program.ends_within(self._random.choice(LIVES_SECONDS) * self._random.random())
         self.kills += 1
 
     async def _die_at_point(self) -> None:

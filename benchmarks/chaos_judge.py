@@ -69,6 +69,8 @@ class Seen:
 
     message_id: int
     texts: tuple[str, ...]
+    has_stop: bool = False
+    """Whether a button stands under it that stops the reply."""
 
     @property
     def text(self) -> str:
@@ -89,6 +91,11 @@ class Seen:
     def is_bare(self) -> bool:
         """Whether it says nothing but that."""
         return self.text.strip() == REPEAT
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether it shows an answer that is not whole yet."""
+        return bool(self.pieces) and self.has_stop
 
     @property
     def other_words(self) -> str:
@@ -129,10 +136,10 @@ def judge(questions: Sequence[Question], seen: Sequence[Seen], *, chat: str = ""
         chat: names it.
     """
     verdict = Verdict()
-    for message in seen:
+    standing = _without_originals(seen, verdict, chat)
+    for message in standing:
         if message.other_words:
             verdict.note("unexpected_words", f"{chat}: {message.message_id}: {message.other_words[:200]!r}")
-    standing = _without_originals(seen, verdict, chat)
     shown = _shows([piece for message in standing for piece in message.pieces], verdict, chat)
     _compare(questions, shown, sum(GIVEN_UP in each.text for each in standing), verdict, chat)
     return verdict
@@ -142,6 +149,10 @@ def _without_originals(seen: Sequence[Seen], verdict: Verdict, chat: str) -> lis
     """The messages without those that a marked one below repeats, and without places that were held in vain."""
     standing: list[Seen] = []
     for message in seen:
+        if GIVEN_UP in message.text:
+            begun = [each for each in standing if each.is_preview]
+            verdict.counted["superseded_previews"] += len(begun)
+            standing = [each for each in standing if each not in begun]
         if message.is_marked and not message.is_bare:
             originals = [each for each in standing if _begins_like(each, message)]
             whole = [each for each in originals if len(each.pieces) >= len(message.pieces)]
@@ -156,6 +167,8 @@ def _without_originals(seen: Sequence[Seen], verdict: Verdict, chat: str) -> lis
     for message in standing:
         if message.is_bare:
             verdict.note("half_shown", f"{chat}: {message.message_id} only holds a place")
+        if message.has_stop:
+            verdict.note("half_shown", f"{chat}: {message.message_id} is still a preview")
     return standing
 
 

@@ -147,9 +147,13 @@ async def look(control: Control, chat: Chat) -> tuple[list[Seen], int]:
     """The bot's messages in a chat, and how many drafts are left there."""
     screen = await control("screen", chat=chat.key)
     seen = [
-        Seen(each["message_id"], (*(version["text"] for version in each["earlier"]), each["text"]))
+        Seen(each["message_id"], (*(version["text"] for version in each["earlier"]), each["text"]), _has_stop(each))
         for each in screen["messages"]
         if each["from_bot"]
     ]
     chat.questions.sort(key=lambda question: question.message_id)
     return seen, len(screen["drafts"])
+
+
+def _has_stop(message: Json) -> bool:
+    return any(button["data"] == "stop" for row in message["buttons"] for button in row)

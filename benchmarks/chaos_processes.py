@@ -23,7 +23,7 @@ CONFIGURATION = """
 [model]
 name = "echo"
 generator = "echo"
-echo_delay_seconds = 0.03
+echo_delay_seconds = 0.015
 
 [access]
 mode = "open"

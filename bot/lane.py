@@ -38,8 +38,11 @@ class Lane:
     # -- what arrives ---------------------------------------------------------------------------------------
 
     def add(self, arrival: Arrival) -> None:
-        """Let it wait."""
-        self.waiting.append(arrival)
+        """Let it wait: in order, but what is about the running turn comes before all that is about others."""
+        if arrival.update.kind is not UpdateKind.MESSAGE and self.is_running(arrival):
+            self.waiting.appendleft(arrival)
+        else:
+            self.waiting.append(arrival)
 
     def joins(self, arrival: Arrival) -> bool:
         """Whether it would be one turn with what is running."""
@@ -64,7 +67,8 @@ class Lane:
     def withdraw(self, arrival: Arrival) -> bool:
         """Drop a message that was deleted before it was answered; False if it is not waiting."""
         for index, each in enumerate(self.waiting):
-            if _is_about(each, arrival) and not each.update.message.is_resumed:
+            is_new = each.update.kind is UpdateKind.MESSAGE and not each.update.message.is_resumed
+            if is_new and _is_about(each, arrival):
                 del self.waiting[index]
                 self.withdrawn += [each.id, *self._taken_up_by({each.id}), arrival.id]
                 return True

@@ -83,6 +83,20 @@ def test_the_answer_to_a_burst_is_not_cut_short_for_what_becomes_of_its_beginnin
     assert lane.is_running(arrival(4, "B", kind=UpdateKind.EDIT, of=2))
 
 
+def test_an_edit_of_what_is_answered_now_comes_before_what_others_asked_meanwhile() -> None:
+    lane = lane_with(arrival(1, "a"), arrival(2, "b", who="bob"))
+    lane.next_turn()
+    lane.add(arrival(3, "A", kind=UpdateKind.EDIT, of=1))
+    assert turns_of(lane) == [["A"], ["b"]]
+
+
+def test_a_message_that_was_edited_and_then_deleted_is_forgotten() -> None:
+    lane = lane_with(arrival(1, "a"))
+    lane.next_turn()
+    lane.add(arrival(2, "A", kind=UpdateKind.EDIT, of=1))
+    assert not lane.withdraw(arrival(3, "", kind=UpdateKind.DELETION, of=1))
+
+
 def test_what_was_begun_before_a_crash_is_edited_and_deleted_by_turns_of_their_own() -> None:
     lane = lane_with(arrival(1, "a"))
     lane.next_turn()
