@@ -6,11 +6,24 @@ Of the parcels that were sent with one receipt at one place, one at most names a
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, case, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from bot import channel
 from bot.ledger import Arrival, Method, Parcel, ParcelDraft, ParcelState
@@ -19,7 +32,7 @@ from storage.engine import Database
 from storage.moving import move
 from storage.payloads import content_of, payload_of_content, payload_of_update, update_of
 from storage.tables import inbox, outbox, turns
-from storage.upserts import insert_unless_there
+from storage.upserts import insert_and_tell
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +77,11 @@ class SqlLedger:
         self, arrival_ids: Sequence[int], parcels: Sequence[ParcelDraft] = (), *, at: datetime
     ) -> list[Parcel]:
         """Put what is to be sent into the outbox and the arrivals behind us, both or neither."""
-        is_finished = inbox.c.id.in_(arrival_ids)
-        targets = {parcel.target for parcel in parcels if parcel.method in CHANGES}
-        is_left_over = _is_preview_for(arrival_ids) & outbox.c.receipt.not_in(targets)
+        targets = [parcel.target for parcel in parcels if parcel.method in CHANGES]
 
         def finish(connection: Connection) -> list[Parcel]:
-            connection.execute(update(inbox).where(is_finished).values(state=DONE, payload=None, finished_at=at))
-            connection.execute(delete(outbox).where(is_left_over))
+            connection.execute(_FINISH, {"finished": arrival_ids, "now": at})
+            connection.execute(_CLEAR_PREVIEWS, {"answered": arrival_ids, "kept": targets})
             return _post(connection, parcels, at)
 
         return await self._database.write(finish)
@@ -91,8 +102,7 @@ class SqlLedger:
 
     async def attempt(self, parcel_id: int) -> None:
         """Remember that an attempt begins: SENDING. A PREVIEW stays one, with one more attempt."""
-        state = _unless_preview(ParcelState.SENDING)
-        await self._execute(_parcel(parcel_id, *UNSENT).values(state=state, attempts=outbox.c.attempts + 1))
+        await self._execute(_ATTEMPT, {"parcel": parcel_id})
 
     async def delivered(self, parcel_id: int, receipt: str, *, at: datetime) -> None:
         """Remember that it arrived. A PREVIEW stays one; anything else is SENT, and its content is forgotten.
@@ -101,6 +111,9 @@ class SqlLedger:
         """
 
         def deliver(connection: Connection) -> None:
+            sent = {"parcel": parcel_id, "sent_receipt": receipt, "now": at}
+            if connection.execute(_DELIVER_NEW, sent).rowcount:
+                return
             row = connection.execute(select(outbox).where(outbox.c.id == parcel_id).with_for_update()).one_or_none()
             if row is None or row.state == ParcelState.SENT.value:
                 return
@@ -190,8 +203,8 @@ class SqlLedger:
         query = select(outbox).where(condition).order_by(order).limit(newest)
         return await self._database.read(lambda connection: [_parcel_of(row) for row in connection.execute(query)])
 
-    async def _execute(self, change: Update) -> int:
-        return await self._database.write(lambda connection: connection.execute(change).rowcount)
+    async def _execute(self, change: Update, values: Mapping[str, object] | None = None) -> int:
+        return await self._database.write(lambda connection: connection.execute(change, values).rowcount)
 
 
 def _accept(connection: Connection, new: channel.Update, at: datetime) -> Arrival | None:
@@ -210,7 +223,7 @@ def _accept(connection: Connection, new: channel.Update, at: datetime) -> Arriva
         "state": WAITING,
         "attempts": 0,
     }
-    row = connection.execute(insert_unless_there(connection, inbox).returning(inbox.c.id), values).one_or_none()
+    row = connection.execute(insert_and_tell(connection, inbox, inbox.c.id), values).one_or_none()
     return Arrival(row.id, new, at) if row else None
 
 
@@ -224,8 +237,7 @@ def _arrival_of(row: Row[Any]) -> Arrival | None:
 
 
 def _post(connection: Connection, parcels: Sequence[ParcelDraft], at: datetime) -> list[Parcel]:
-    statement = insert(outbox).returning(outbox)
-    return [_parcel_of(connection.execute(statement, _row_of(parcel, at)).one()) for parcel in parcels]
+    return [_parcel_of(connection.execute(_POST, _row_of(parcel, at)).one()) for parcel in parcels]
 
 
 def _row_of(parcel: ParcelDraft, at: datetime) -> dict[str, object]:
@@ -306,3 +318,38 @@ def _is_in(address: Address) -> ColumnElement[bool]:
     return (
         (outbox.c.channel == address.channel) & (outbox.c.account == address.account) & (outbox.c.chat == address.chat)
     )
+
+
+# -- what every message needs, put together once: that takes longer than running it --------------------------
+
+_FINISH = (
+    update(inbox)
+    .where(inbox.c.id.in_(bindparam("finished", expanding=True)))
+    .values(state=DONE, payload=None, finished_at=bindparam("now"))
+)
+_CLEAR_PREVIEWS = delete(outbox).where(
+    outbox.c.state == ParcelState.PREVIEW.value,
+    outbox.c.arrival_id.in_(bindparam("answered", expanding=True)),
+    outbox.c.receipt.not_in(bindparam("kept", expanding=True)),
+)
+_POST = insert(outbox).returning(outbox)
+_ATTEMPT = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("parcel"), outbox.c.state.in_(UNSENT))
+    .values(state=_unless_preview(ParcelState.SENDING), attempts=outbox.c.attempts + 1)
+)
+_DELIVER_NEW = (
+    update(outbox)
+    .where(
+        outbox.c.id == bindparam("parcel"),
+        outbox.c.method == Method.SEND.value,
+        outbox.c.state.not_in((ParcelState.PREVIEW.value, ParcelState.SENT.value)),
+    )
+    .values(
+        state=ParcelState.SENT.value,
+        sent_at=bindparam("now"),
+        receipt=bindparam("sent_receipt"),
+        content=None,
+        reason="",
+    )
+)

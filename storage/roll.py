@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, insert, select
 
 from bot.people import CODE_VALID_SECONDS, Member, PairingRequest, Standing
 from storage.engine import Database
@@ -23,8 +23,8 @@ class SqlRoll:
 
     async def standing(self, channel: str, account: str, person_id: str) -> Standing | None:
         """How the person stands; None where they are not on the roll."""
-        query = select(people.c.standing).where(_is_person(people, channel, account, person_id))
-        found = await self._database.read(lambda connection: connection.scalar(query))
+        who = {"channel": channel, "account": account, "person": person_id}
+        found = await self._database.read(lambda connection: connection.scalar(_STANDING, who))
         return None if found is None else Standing(found)
 
     async def set_standing(
@@ -101,6 +101,14 @@ class SqlRoll:
         """The requests that are open, oldest first; also those that have become too old since."""
         query = select(pairing_codes).order_by(pairing_codes.c.created_at, pairing_codes.c.code)
         return await self._database.read(lambda connection: [_request_of(row) for row in connection.execute(query)])
+
+
+# asked for with every message, so it is put together once
+_STANDING = select(people.c.standing).where(
+    people.c.channel == bindparam("channel"),
+    people.c.account == bindparam("account"),
+    people.c.person_id == bindparam("person"),
+)
 
 
 def _before(at: datetime, valid_seconds: float) -> datetime:

@@ -13,7 +13,17 @@ from storage.engine import Database
 from storage.rows import conversation_of, row_of, turn_of
 from storage.tables import conversations, settings, turns
 
-_HEAD = select(conversations.c.head_id).where(conversations.c.id == bindparam("conversation")).with_for_update()
+# what every message needs, put together once: that takes longer than running it
+_IS_CONVERSATION = conversations.c.id == bindparam("conversation")
+_CONVERSATION = select(conversations).where(_IS_CONVERSATION)
+_HEAD = select(conversations.c.head_id).where(_IS_CONVERSATION).with_for_update()
+_APPEND = insert(turns).returning(turns)
+_GO_ON = (
+    update(conversations).where(_IS_CONVERSATION).values(head_id=bindparam("head"), updated_at=bindparam("said_at"))
+)
+_SETTING = select(settings.c.value).where(
+    settings.c.scope == bindparam("named_scope"), settings.c.key == bindparam("named_key")
+)
 
 
 class SqlStore:
@@ -47,8 +57,12 @@ class SqlStore:
 
     async def conversation(self, conversation_id: int) -> Conversation | None:
         """The conversation of that id."""
-        found = await self._find(conversations.c.id == conversation_id, limit=1)
-        return found[0] if found else None
+
+        def find(connection: Connection) -> Conversation | None:
+            row = connection.execute(_CONVERSATION, {"conversation": conversation_id}).one_or_none()
+            return conversation_of(row) if row else None
+
+        return await self._database.read(find)
 
     async def find_conversation(self, address: Address, name: str) -> Conversation | None:
         """The newest conversation of that name at the address."""
@@ -105,8 +119,9 @@ class SqlStore:
             head = connection.execute(_HEAD, {"conversation": draft.conversation_id}).one_or_none()
             if head is None:
                 raise _no_conversation(draft.conversation_id)
-            row = connection.execute(insert(turns).returning(turns), row_of(draft, head.head_id)).one()
-            _update(connection, draft.conversation_id, head_id=row.id, updated_at=draft.at)
+            row = connection.execute(_APPEND, row_of(draft, head.head_id)).one()
+            going_on = {"conversation": draft.conversation_id, "head": row.id, "said_at": draft.at}
+            connection.execute(_GO_ON, going_on)
             return turn_of(row)
 
         return await self._database.write(append)
@@ -182,8 +197,8 @@ class SqlStore:
 
     async def setting(self, scope: str, key: str) -> str | None:
         """The value of the setting; None where it is not set."""
-        query = select(settings.c.value).where(settings.c.scope == scope, settings.c.key == key)
-        return await self._database.read(lambda connection: connection.scalar(query))
+        named = {"named_scope": scope, "named_key": key}
+        return await self._database.read(lambda connection: connection.scalar(_SETTING, named))
 
     async def set_setting(self, scope: str, key: str, value: str | None) -> None:
         """Store the setting; None removes it."""
