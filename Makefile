@@ -3,10 +3,10 @@
 
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help chat test lint format types contracts check model bench clean
+.PHONY: help chat test lint format types contracts check model bench bench-channels chaos clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 chat: ## Set up everything and talk
 	@sh scripts/setup.sh chat
@@ -45,6 +45,16 @@ bench: ## Measure this machine beside the bare model (minutes)
 	@$(BIN)/python -m benchmarks.cold_start $(ARGS)
 	@$(BIN)/python -m benchmarks.streaming $(ARGS)
 	@$(BIN)/python -m benchmarks.prefix $(ARGS)
+
+bench-channels: ## Measure a channel beside a bare echo bot (minutes)
+	@sh scripts/setup.sh test
+	@$(BIN)/python -m benchmarks.channel_throughput $(ARGS)
+	@$(BIN)/python -m benchmarks.channel_latency $(ARGS)
+	@$(BIN)/python -m benchmarks.channel_fairness $(ARGS)
+
+chaos: ## Kill the program 300 times while people talk, and see that nothing is lost (minutes)
+	@sh scripts/setup.sh test
+	@$(BIN)/python -m benchmarks.chaos $(ARGS)
 
 clean: ## Remove what was built here; conversations and models stay
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
