@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import statistics
 import sys
@@ -25,7 +26,7 @@ from tests.servers.bot_api_people import Person
 from tests.servers.bot_api_screen import Json, Place, Screen, Shown
 from tests.servers.bot_api_world import Chat
 
-TOKENS = {"parley": "7000001:parley", "bare": "7000002:bare", "calm": "7000003:calm"}
+TOKENS = {"parley": "7000001:parley", "bare": "7000002:bare", "free": "7000003:free"}
 ANSWER_SECONDS = 60
 CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
@@ -97,17 +98,25 @@ class Crowd:
     async def chatter(self, seconds: float) -> tuple[int, float]:
         """Everybody asks again at once when they were answered; how many answers came in how many seconds."""
         before, began = len(self.waits), time.perf_counter()
-
-        def again(somebody: Somebody) -> None:
-            if time.perf_counter() - began < seconds:
-                self.ask(somebody)
-
-        self.on_answer = again
-        for somebody in self.people:
-            self.ask(somebody)
+        self._ask_on(lambda: time.perf_counter() - began < seconds)
         await asyncio.sleep(seconds)
         await self.wait_answered(self.asked)
         return len(self.waits) - before, time.perf_counter() - began
+
+    async def exchange(self, count: int) -> None:
+        """The same for so many questions."""
+        until = self.asked + count
+        self._ask_on(lambda: self.asked < until)
+        await self.wait_answered(until)
+
+    def _ask_on(self, is_on: Callable[[], bool]) -> None:
+        def ask(somebody: Somebody) -> None:
+            if is_on():
+                self.ask(somebody)
+
+        self.on_answer = ask
+        for somebody in self.people:
+            ask(somebody)
 
     async def talk(self, per_second: float, seconds: float) -> list[float]:
         """So many questions a second, one person after the other; the seconds that each answer took."""
@@ -144,24 +153,37 @@ class Town:
             self.screen.watchers[somebody.chat.key] = partial(crowd.see, somebody)
         return crowd
 
-    async def join(self, name: str, size: int, *, messages_per_minute: int = 0) -> tuple[Side, Crowd]:
-        """A side in a process of its own, with so many people, each of whom was answered once."""
+    async def join(self, name: str, size: int) -> tuple[Side, Crowd]:
+        """A side as `joined` has it, until the town ends."""
+        return await self.stack.enter_async_context(self.joined(name, size))
+
+    @asynccontextmanager
+    async def joined(self, name: str, size: int, *, messages_per_minute: int = 0) -> AsyncIterator[tuple[Side, Crowd]]:
+        """A side in a process of its own, with so many people, each of whom was answered once.
+
+        Args:
+            name: one of TOKENS.
+            size: how many people.
+            messages_per_minute: of one person; 0 is no limit.
+        """
         token = TOKENS[name]
         crowd = self.crowd(token, size)
         kind = "bare" if name == "bare" else "parley"
         running = side(kind, self.server.url, token, self.home / name, messages_per_minute=messages_per_minute)
-        found = await self.stack.enter_async_context(running)
-        pin(found.process.pid, CORES[1:])
-        for somebody in crowd.people:
-            crowd.ask(somebody)
-        await crowd.wait_answered(size)
-        return found, crowd
+        async with running as found:
+            pin(found.process.pid, CORES[1:])
+            for somebody in crowd.people:
+                crowd.ask(somebody)
+            await crowd.wait_answered(size)
+            yield found, crowd
 
 
 @asynccontextmanager
 async def town() -> AsyncIterator[Town]:
     """The server, in this process; what joined it ends with the block."""
     pin(os.getpid(), CORES[:1])
+    # a bot that ends leaves its last poll unanswered
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     tokens = {token: f"{name}_bot" for name, token in TOKENS.items()}
     with tempfile.TemporaryDirectory() as home:
         async with BotApiServer(tokens=tokens, keep_history=False) as server, AsyncExitStack() as stack:
