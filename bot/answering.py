@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,7 +11,7 @@ from bot.channel import Content, TextFile
 from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel, Preview
 from bot.ledger import Arrival, ParcelDraft
-from bot.protocols import Reply
+from bot.protocols import Partner, Reply
 from bot.texts import Texts
 from bot.types import Failed, Finished, Message, ReplyEvent, Status, TextDelta, TurnState
 
@@ -19,6 +19,7 @@ RETRY, UP, DOWN, WHY = "retry", "up", "down", "why"
 BUTTONS = (RETRY, UP, DOWN, WHY)
 EXCERPT_CHARACTERS = 300
 """Of a reply that is sent as a file, what is shown in the chat."""
+INTERRUPT_SECONDS = 0.05
 MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
 
 
@@ -150,6 +151,12 @@ def _see(event: ReplyEvent, pieces: list[str], preview: Preview | None) -> None:
             preview.feed(event.text)
     elif isinstance(event, Status) and preview:
         preview.tell(event.text)
+
+
+async def interrupt(channel: Channel, partner: Partner, arrival: Arrival, is_wanted: Callable[[], bool]) -> None:
+    """Stop the reply that an arrival overtakes; where it is only being prepared, as soon as it has begun."""
+    while is_wanted() and not await partner.stop(arrival.update.message.address):
+        await channel.sleep(INTERRUPT_SECONDS)
 
 
 def reply_target(message: Message) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from bot.access import Access, Allowed, Pairing, Refused
-from bot.answering import DOWN, RETRY, UP, WHY, Answering, ExchangeSettings, reply_target
+from bot.answering import DOWN, RETRY, UP, WHY, Answering, ExchangeSettings, interrupt, reply_target
 from bot.attachments import Attachments
 from bot.channel import Content, Update, UpdateKind
 from bot.delivery.parcels import drafts_of
@@ -174,10 +174,10 @@ class Exchange:
             return
         if kind is UpdateKind.MESSAGE and lane.joins(arrival) and self._is_soon(lane):
             lane.take_up(arrival)
-            self._spawn(self._partner.stop(arrival.update.message.address))
+            self._spawn(interrupt(self._channel, self._partner, arrival, lambda: lane.restarts))
             return
         if kind is not UpdateKind.MESSAGE and lane.is_running(arrival):
-            self._spawn(self._partner.stop(arrival.update.message.address))
+            self._spawn(interrupt(self._channel, self._partner, arrival, lambda: lane.is_overtaken_by(arrival)))
         limit = self._settings.max_pending
         lane.add(arrival)
         if limit is not None and kind is UpdateKind.MESSAGE and lane.turns > limit:

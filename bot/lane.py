@@ -78,6 +78,10 @@ class Lane:
         """Whether it is about the message that the running turn replies to: the last one of a burst."""
         return bool(self.running) and _is_about(self.running[-1], arrival)
 
+    def is_overtaken_by(self, arrival: Arrival) -> bool:
+        """Whether it is about a message of the running turn, and waits for that to end."""
+        return arrival in self.waiting and self.is_running(arrival)
+
     @property
     def turns(self) -> int:
         """How many turns wait."""

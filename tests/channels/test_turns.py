@@ -306,3 +306,15 @@ async def test_what_waits_when_the_program_ends_is_answered_after_the_next_start
         await server.wait_until(lambda: not server.world.bots[server.token].updates.pending)
     async with running(server, home):
         await said(server, chat, LONG, "and this")
+
+
+async def test_a_text_that_came_in_two_pieces_is_answered_at_once_and_not_in_two_goes(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home, delay=0.4):
+        ann.says(chat, "one two three four five six")
+        ann.says(chat, "seven")
+        began = time.monotonic()
+        await said(server, chat, "one two three four five six\n\nseven")
+    in_two_goes = (6 + 7) * 0.4
+    assert time.monotonic() - began < in_two_goes - 0.4
