@@ -30,7 +30,7 @@ from benchmarks.chaos_processes import (
     Program,
     bot_api_server,
 )
-from benchmarks.chaos_program import POINTS
+from benchmarks.chaos_program import AT_START, POINTS
 from benchmarks.measure import machine
 
 SETTLE_SECONDS = 120.0
@@ -103,8 +103,7 @@ class Campaign:
     async def _lives(self) -> None:
         left = self._options.kills
         while (left or self._points) and time.monotonic() < self._deadline:
-            # points in their order, and between them at random
-            if self._points and self._random.random() * (left + len(self._points)) >= left:
+            if self._points and (left == 0 or self._is_point_next(left)):
                 await self._die_at_point()
             else:
                 await self._die_at_random()
@@ -112,6 +111,11 @@ class Campaign:
             if not await self._program.kill():
                 self.verdict.note("unexpected_words", "the program ended by itself")
         self.unreached += [f"{point}:{when}" for point, when, _ in self._points]
+
+    def _is_point_next(self, left: int) -> bool:
+        """At random; but what a death leaves behind must bring the next life to a point at its start."""
+        is_chained = self._points[0][0] in AT_START
+        return is_chained or self._random.random() * (left + len(self._points)) >= left
 
     async def _die_at_random(self) -> None:
         await self._program.start()
@@ -124,7 +128,8 @@ class Campaign:
 
     async def _die_at_point(self) -> None:
         point, when, tries = self._points.popleft()
-        await self._program.start(die_at=f"{point}:{when}:{self._random.choice((1, 1, 1, 2, 3)) if not tries else 1}")
+        count = 1 if tries or point in AT_START else self._random.choice((1, 1, 2))
+        await self._program.start(die_at=f"{point}:{when}:{count}")
         await self._program.until_connected()
         if not await self._program.ends_within(POINT_SECONDS):
             if tries + 1 < TRIES:

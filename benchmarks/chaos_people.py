@@ -16,7 +16,7 @@ from benchmarks.chaos_judge import Question, Seen, worded
 Json = dict[str, Any]
 PATIENCE_SECONDS = 120.0
 """How long somebody waits who has nothing more to say: far longer than any answer may take."""
-BURST_SHARE, EARLY_EDIT_SHARE, LATE_EDIT_SHARE = 0.15, 0.1, 0.1
+BURST_SHARE, EARLY_EDIT_SHARE, LATE_EDIT_SHARE = 0.2, 0.2, 0.15
 SIZES = ((1, "la"), (3, "la"), (5, "la la la"), (25, "la"), (30, "l" + "a" * 90))
 """Pieces of a question, and what stands between them; two of the last kind need two messages."""
 SIZE_WEIGHTS = (4, 4, 3, 2, 1)

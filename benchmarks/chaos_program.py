@@ -16,24 +16,25 @@ from typing import Any
 
 VARIABLE = "DIE_AT"
 POINTS = {
-    # from the platform into the inbox, and out of it again
+    # from the platform into the inbox, what is remembered, and out of the inbox again
     "inbox.accept": "storage.ledger:SqlLedger.accept",
     "inbox.begin": "storage.ledger:SqlLedger.begin",
-    "inbox.finish": "storage.ledger:SqlLedger.finish",
-    # what is remembered
     "memory.append": "storage.store:SqlStore.append_turn",
+    "inbox.finish": "storage.ledger:SqlLedger.finish",
     "memory.revise": "storage.store:SqlStore.revise_turn",
     "memory.replace": "storage.store:SqlStore.replace_answer",
     # from the outbox to the platform, and the receipt
+    "platform.preview": "adapters.telegram.adapter:TelegramAdapter.preview",
     "outbox.post": "storage.ledger:SqlLedger.post",
     "outbox.attempt": "storage.ledger:SqlLedger.attempt",
-    "outbox.delivered": "storage.ledger:SqlLedger.delivered",
+    "platform.edit": "adapters.telegram.adapter:TelegramAdapter.edit",
+    "platform.send": "adapters.telegram.adapter:TelegramAdapter.send",
     "outbox.postpone": "storage.ledger:SqlLedger.postpone",
     "outbox.aim": "storage.ledger:SqlLedger.aim",
-    "platform.send": "adapters.telegram.adapter:TelegramAdapter.send",
-    "platform.edit": "adapters.telegram.adapter:TelegramAdapter.edit",
-    "platform.preview": "adapters.telegram.adapter:TelegramAdapter.preview",
+    "outbox.delivered": "storage.ledger:SqlLedger.delivered",
 }
+AT_START = {"inbox.begin", "outbox.postpone", "outbox.aim"}
+"""Where a life comes to only if the one before left something over."""
 Method = Callable[..., Awaitable[Any]]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -149,12 +149,12 @@ class Preview:
     async def _show_content(self, content: Content) -> None:
         adapter = self._channel.adapter
         if self._style is PreviewStyle.DRAFT:
-            await adapter.preview(self._address, str(self._arrival_ids[0]), content)
+            await _to_its_end(adapter.preview(self._address, str(self._arrival_ids[0]), content))
             return
         choices = ((self._stop_choice, "stop"),) if self._stop_choice and adapter.capabilities.can_choose else ()
         content = Content(content.text, content.spans, choices, self._reply_to)
         if self.target:
-            await adapter.edit(Receipt(self._address, self.target), content)
+            await _to_its_end(adapter.edit(Receipt(self._address, self.target), content))
         elif not self.is_unknown:
             await self._begin(content)
 
@@ -164,13 +164,7 @@ class Preview:
             draft = ParcelDraft(self._address, Content(""), arrival_id=self._arrival_ids[0], state=ParcelState.PREVIEW)
             [self._parcel] = await self._channel.ledger.post([draft], at=self._channel.now())
         await self._channel.ledger.attempt(self._parcel.id)
-        sending = asyncio.create_task(self._send(content, self._parcel.id))
-        try:
-            await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            # the reply is whole: it waits for the message that it is to replace
-            await asyncio.wait([sending])
-            raise
+        await _to_its_end(self._send(content, self._parcel.id))
 
     async def _send(self, content: Content, parcel_id: int) -> None:
         try:
@@ -183,3 +177,13 @@ class Preview:
             raise
         self.target = receipt.id
         await self._channel.ledger.delivered(parcel_id, receipt.id, at=self._channel.now())
+
+
+async def _to_its_end(request: Coroutine[object, object, None]) -> None:
+    """Make a request and, once it is begun, wait for it: it must not arrive after the whole reply."""
+    making = asyncio.create_task(request)
+    try:
+        await asyncio.shield(making)
+    except asyncio.CancelledError:
+        await asyncio.gather(making, return_exceptions=True)
+        raise

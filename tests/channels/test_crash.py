@@ -18,6 +18,7 @@ from bot.types import Address, Message, Role, TurnDraft
 from bot.types import Person as Speaker
 from tests.channels.running import running, write_configuration
 from tests.servers.bot_api import BotApiServer
+from tests.servers.bot_api_faults import Delay
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 STARTS = 5
@@ -120,3 +121,16 @@ async def test_an_edit_that_makes_talk_of_something_is_answered(home: Path) -> N
         async with running(server, home):
             ann.edits(group, ann.says(group, "What is the time?"), "@parley_test_bot What is the time?")
             await server.wait_until(lambda: server.screen.from_bots(group) == ["What is the time?"])
+
+
+async def test_a_preview_that_is_slow_to_arrive_does_not_take_the_place_of_the_whole_answer(home: Path) -> None:
+    async with BotApiServer() as server:
+        ann = server.person("Ann")
+        group = server.chat_group("Family", ann)
+        text = " ".join(map(str, range(20)))
+        server.faults.next("editMessageText", Delay(1.5))
+        async with running(server, home, delay=0.1):
+            ann.says(group, f"@parley_test_bot {text}")
+            await server.wait_until(lambda: len(server.screen.history(group, "edit")) >= 2)
+            assert server.screen.from_bots(group) == [text]
+            assert [button.data for row in server.screen(group)[-1].buttons for button in row][:1] != ["stop"]
