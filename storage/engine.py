@@ -13,7 +13,7 @@ from sqlalchemy.exc import NoSuchModuleError
 from bot.errors import StorageError
 from storage import BUSY_TIMEOUT_SECONDS, sqlite
 from storage.failures import explained
-from storage.grouping import GroupCommit
+from storage.grouping import GroupCommit, GroupRead
 from storage.location import Location
 from storage.opening import prepare
 
@@ -54,8 +54,8 @@ class Database:
 
     A transaction runs as one piece in one thread: it never waits for the event loop while it holds a lock, and never
     holds up the loop. SQLite has one writer at a time, so writers queue for one thread, in order, instead of polling
-    for the lock, and those that wait together are stored together. A transaction that has begun is ended even if
-    nobody awaits it any more.
+    for the lock. What waits together is read or stored together. A transaction that has begun is ended even if nobody
+    awaits it any more.
     """
 
     def __init__(self, location: Location, engine: Engine) -> None:
@@ -64,9 +64,10 @@ class Database:
         self._writing_engine = engine.execution_options(**sqlite.WRITE_OPTIONS)
         has_one_writer = engine.dialect.name == "sqlite"
         self._writers = ThreadPoolExecutor(1 if has_one_writer else WRITERS, "parley-store-write")
-        self._groups = GroupCommit(self._writing_engine, self._writers, location) if has_one_writer else None
         # a database in memory belongs to the one thread that made it
         self._readers = self._writers if location.is_in_memory else ThreadPoolExecutor(READERS, "parley-store-read")
+        self._writes = GroupCommit(self._writing_engine, self._writers, location) if has_one_writer else None
+        self._reads = GroupRead(engine, self._readers, location) if has_one_writer else None
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, from one transaction that sees one state of the database.
@@ -74,6 +75,8 @@ class Database:
         Raises:
             StorageError: the database cannot be used.
         """
+        if self._reads:
+            return await self._reads.read(work)
         return await self._transact(self._readers, self._engine, work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -82,8 +85,8 @@ class Database:
         Raises:
             StorageError: the database cannot be used.
         """
-        if self._groups:
-            return await self._groups.write(work)
+        if self._writes:
+            return await self._writes.write(work)
         return await self._transact(self._writers, self._writing_engine, work)
 
     async def prepare(self) -> str | None:
