@@ -58,8 +58,9 @@ async def test_a_token_that_is_revoked_ends_the_channel_and_is_told(
         ann.says(chat, "Hello")
         await said(server, chat, "Hello")
         server.faults.always("*", Refuse(401, "Unauthorized"))
-        ann.says(chat, "Still there?")
+        server.malformed(chat, ann, "nothing at all")  # ends the question that is open
     assert ended.result() is False
+    ann.says(chat, "Still there?")
     assert caplog.text.count("Telegram does not accept the bot's token") == 1
     assert server.token not in caplog.text
     server.faults.clear()
