@@ -136,12 +136,12 @@ class Answering:
 async def _follow(reply: Reply, preview: Preview | None) -> tuple[str, Finished | Failed]:
     """All the text of a reply, and its end."""
     pieces: list[str] = []
-    end: Finished | Failed = Finished()
+    end: Finished | Failed | None = None
     async for event in reply:
         _see(event, pieces, preview)
-        if isinstance(event, Finished | Failed):
-            end = event
-    return "".join(pieces), end
+        if end is None and isinstance(event, Finished | Failed):
+            end = event  # a stop that comes too late changes nothing about it
+    return "".join(pieces), end or Finished()
 
 
 def _see(event: ReplyEvent, pieces: list[str], preview: Preview | None) -> None:
