@@ -210,3 +210,26 @@ async def test_writes_that_wait_when_the_database_is_closed_are_stored(file: Pat
     await asyncio.sleep(0)
     await database.close()
     assert await asyncio.gather(*writing) == ["a", "b", "c"] == kept(file)
+
+
+async def test_a_read_that_fails_does_so_alone(database: Database) -> None:
+    def count(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM settings").scalar_one())
+
+    def fail(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM nowhere").scalar_one())
+
+    reads = (database.read(work) for work in (count, fail, count))
+    first, second, third = await asyncio.gather(*reads, return_exceptions=True)
+    assert (first, type(second), third) == (0, StorageError, 0)
+
+
+async def test_reads_beside_writes_see_what_was_stored_before_they_were_asked_for(database: Database) -> None:
+    def keys(connection: Connection) -> set[str]:
+        return set(connection.exec_driver_sql("SELECT key FROM settings").scalars())
+
+    async def store_and_look(key: str) -> bool:
+        await database.write(storing(key))
+        return key in await database.read(keys)
+
+    assert all(await asyncio.gather(*(store_and_look(str(number)) for number in range(200))))
