@@ -150,7 +150,8 @@ def _without_originals(seen: Sequence[Seen], verdict: Verdict, chat: str) -> lis
     standing: list[Seen] = []
     for message in seen:
         if GIVEN_UP in message.text:
-            begun = [each for each in standing if each.is_preview]
+            # only what stands just before it can be what it was given up with
+            begun = [each for each in standing[-1:] if each.is_preview]
             verdict.counted["superseded_previews"] += len(begun)
             standing = [each for each in standing if each not in begun]
         if message.is_marked and not message.is_bare:
