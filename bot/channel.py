@@ -186,9 +186,9 @@ class Capabilities:
 class Adapter(Protocol):
     """One account on one platform: translates, and nothing more. It is entered before anything else is called.
 
-    What sends raises, all from `bot.errors`: `RateLimited` (the platform names a time to wait), `Rejected` (it will
-    not have it, now or later), `Gone` (nobody is there any more), `Moved` (the chat has another id), `Unreachable` (it
-    surely did not arrive), `OutcomeUnknown` (it may have arrived).
+    What sends raises, all from `bot.errors`: `RateLimited` (the platform names a time to wait), `Rejected` (it will not
+    have it, now or later), `AccountRefused` (nor anything else from this account), `Gone` (nobody is there any more),
+    `Moved` (the chat has another id), `Unreachable` (it surely did not arrive), `OutcomeUnknown` (it may have arrived).
     """
 
     @property

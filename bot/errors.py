@@ -13,6 +13,7 @@
     ├── ChannelError           a platform did not do what was asked
     │   ├── RateLimited            it names a time to wait
     │   ├── Rejected               it will not have it, now or later
+    │   │   └── AccountRefused         nor anything else from this account
     │   ├── Gone                   nobody is there any more: blocked, removed, deactivated
     │   ├── Moved                  the chat goes on under another id
     │   └── Unreachable            it surely did not arrive
@@ -98,6 +99,10 @@ class RateLimited(ChannelError):
 
 class Rejected(ChannelError):
     """The platform will not have it, now or later."""
+
+
+class AccountRefused(Rejected):
+    """The platform refuses the account: its token is wrong or revoked. What is to be sent waits until it is good."""
 
 
 class Gone(ChannelError):

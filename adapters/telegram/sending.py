@@ -15,7 +15,7 @@ from telegram.request import HTTPXRequest
 
 from adapters.download import download
 from bot.channel import Content, in_utf16
-from bot.errors import ChannelError, Gone, Moved, OutcomeUnknown, RateLimited, Rejected, Unreachable
+from bot.errors import AccountRefused, ChannelError, Gone, Moved, OutcomeUnknown, RateLimited, Rejected, Unreachable
 from bot.types import Attachment
 
 ENTITIES = {kind: kind for kind in ("bold", "italic", "strikethrough", "code", "pre", "spoiler")}
@@ -89,7 +89,7 @@ def _ours(error: errors.TelegramError) -> ChannelError:
         case errors.ChatMigrated():
             return Moved(reason, chat=str(error.new_chat_id))
         case errors.InvalidToken() | errors.EndPointNotFound():  # their own sentence may quote the token
-            return Rejected(str(cause or error), key="telegram.token_refused")
+            return AccountRefused(str(cause or error), key="telegram.token_refused")
         case errors.BadRequest() if "file is too big" in words:
             return Rejected(reason, key="telegram.file_too_big")
         case errors.Forbidden() | errors.BadRequest():

@@ -16,7 +16,17 @@ from datetime import datetime
 
 from bot.channel import Adapter, Content, Receipt, Span
 from bot.delivery.governor import Governor
-from bot.errors import Gone, Moved, OutcomeUnknown, RateLimited, Rejected, StorageError, Unreachable
+from bot.errors import (
+    AccountRefused,
+    ChannelError,
+    Gone,
+    Moved,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    StorageError,
+    Unreachable,
+)
 from bot.ledger import Ledger, Method, Parcel, ParcelDraft, ParcelState
 from bot.texts import Texts
 from bot.types import Address
@@ -149,6 +159,10 @@ class Outbox:
             except Unreachable as error:
                 parcel = await self._postpone(parcel, error, is_repeat=False)
                 await self._around.sleep(retry_seconds)
+            except AccountRefused as error:  # whatever else waits there is left for the next start, too
+                await self._postpone(parcel, error, is_repeat=False)
+                queue.parcels = deque([parcel])
+                return
             except Moved as error:
                 parcel = await self._move(parcel, error.chat, queue)
                 if parcel.method is Method.DELETE:  # it stayed behind
@@ -201,12 +215,13 @@ class Outbox:
 
     async def _hold_place(self, parcel: Parcel) -> Parcel:
         """Where a message may have arrived already, send a few words in its place, to be replaced by it."""
-        if not (parcel.is_repeat and parcel.method is Method.SEND and self._adapter.capabilities.can_edit):
+        is_new = parcel.method is Method.SEND and parcel.content.file is None
+        if not (parcel.is_repeat and is_new and self._adapter.capabilities.can_edit):
             return parcel
         await self._ledger.attempt(parcel.id)
         words = self._around.texts(parcel.address).get("delivery.repeat")
         receipt = await self._adapter.send(parcel.address, Content(words, reply_to=parcel.content.reply_to))
-        await self._ledger.aim(parcel.id, receipt.id)
+        await self._write(lambda: self._ledger.aim(parcel.id, receipt.id))
         return replace(parcel, method=Method.EDIT, target=receipt.id)
 
     def _remarked(self, parcel: Parcel, waited: float) -> Content:
@@ -230,46 +245,51 @@ class Outbox:
 
     # -- outcomes -------------------------------------------------------------------------------------------
 
-    async def _note_delivered(self, parcel: Parcel, receipt: str) -> None:
-        """Write the receipt, however long the database takes: a second sending would be a repeat."""
+    async def _write(self, write: Callable[[], Awaitable[object]]) -> None:
+        """Write an outcome down, however long the database takes: without it, a message would be sent again."""
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             try:
-                return await self._ledger.delivered(parcel.id, receipt, at=self._around.now())
+                await write()
             except StorageError:
-                logger.exception("a receipt cannot be written; it is tried again")
+                logger.exception("the outbox cannot be written; it is tried again")
                 await self._around.sleep(retry_seconds)
                 retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
+            else:
+                return
+
+    async def _note_delivered(self, parcel: Parcel, receipt: str) -> None:
+        await self._write(lambda: self._ledger.delivered(parcel.id, receipt, at=self._around.now()))
 
     async def _refused(self, parcel: Parcel, error: RateLimited) -> None:
         private = self._adapter.is_private(parcel.address)
         self._governor.refused(parcel.address.key, is_private=private, retry_after=error.retry_after)
         logger.info("the platform wants to be left alone for %.0f s", error.retry_after)
-        await self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat)
+        await self._write(lambda: self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat))
         if self.on_refusal:
             await self.on_refusal()
 
-    async def _postpone(self, parcel: Parcel, error: Unreachable, *, is_repeat: bool) -> Parcel:
+    async def _postpone(self, parcel: Parcel, error: ChannelError, *, is_repeat: bool) -> Parcel:
         logger.info("a delivery is tried again: %s", error.reason)
         parcel = replace(parcel, is_repeat=parcel.is_repeat or is_repeat)
-        await self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat)
+        await self._write(lambda: self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat))
         return parcel
 
     async def _move(self, parcel: Parcel, chat: str, queue: _Queue) -> Parcel:
         old, new = parcel.address, replace(parcel.address, chat=chat)
         logger.info("a chat goes on under another id")
-        await self._ledger.move(old, new)
-        await self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat)
+        await self._write(lambda: self._ledger.move(old, new))
+        await self._write(lambda: self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat))
         for index, waiting in enumerate(queue.parcels):
             queue.parcels[index] = _elsewhere(waiting, new)
         return _elsewhere(parcel, new)
 
     async def _set_aside(self, parcel: Parcel, reason: str, queue: _Queue, *, everything: bool = False) -> None:
         logger.warning("a message was set aside: %s", reason)
-        await self._ledger.set_aside(parcel.id, reason)
+        await self._write(lambda: self._ledger.set_aside(parcel.id, reason))
         self._seen.pop(parcel.id, None)  # it may be revived
         if everything:
-            await self._ledger.set_aside_all(parcel.address, reason)
+            await self._write(lambda: self._ledger.set_aside_all(parcel.address, reason))
             while len(queue.parcels) > 1:
                 queue.parcels.pop()
 

@@ -68,6 +68,24 @@ async def test_a_token_that_is_revoked_ends_the_channel_and_is_told(
         await said(server, chat, "Hello", "Still there?")
 
 
+async def test_an_answer_that_meets_a_revoked_token_comes_once_there_is_a_good_one(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        ended = group.create_task(run_to_its_end(server, home))
+        ann.says(chat, "Hello")
+        await said(server, chat, "Hello")
+        server.faults.always("sendMessage", Refuse(401, "Unauthorized"))
+        ann.says(chat, "Still there?")
+        await server.wait_until(lambda: server.statistics().methods["sendMessage"] > 1)
+        server.faults.always("*", Refuse(401, "Unauthorized"))
+        server.malformed(chat, ann, "nothing at all")  # ends the question that is open
+    assert ended.result() is False
+    server.faults.clear()
+    async with running(server, home):
+        await said(server, chat, "Hello", "Still there?")
+
+
 async def test_a_second_program_with_the_same_token_is_told_of_and_does_no_harm(
     server: BotApiServer, ann: Person, chat: Chat, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

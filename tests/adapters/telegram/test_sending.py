@@ -12,7 +12,17 @@ from pydantic import ValidationError
 from adapters.telegram.adapter import TelegramAdapter
 from bot import plugins
 from bot.channel import Adapter, Content, Receipt, Span, UpdateKind
-from bot.errors import ChannelError, Gone, Moved, OutcomeUnknown, PluginError, RateLimited, Rejected, Unreachable
+from bot.errors import (
+    AccountRefused,
+    ChannelError,
+    Gone,
+    Moved,
+    OutcomeUnknown,
+    PluginError,
+    RateLimited,
+    Rejected,
+    Unreachable,
+)
 from bot.types import Address, Attachment
 from tests.adapters.telegram.scripted import ScriptedIntake, adapter_for, running
 from tests.servers.bot_api import BotApiServer
@@ -214,7 +224,7 @@ async def test_a_download_that_fails_does_not_tell_the_token(server: BotApiServe
         (Refuse(403, "Forbidden: bot was blocked by the user"), Gone),
         (Refuse(400, "Bad Request: chat not found"), Gone),
         (Refuse(400, "Bad Request: message is too long"), Rejected),
-        (Refuse(401, "Unauthorized"), Rejected),
+        (Refuse(401, "Unauthorized"), AccountRefused),
     ],
 )
 async def test_a_failure_is_told_as_what_it_is(
