@@ -318,6 +318,8 @@ class Engine:
         await self._store.revise_turn(question.id, text=quoted(message), at=message.at)
         if answer is None and conversation.head_id != question.id:
             return self._nothing()  # the conversation went on without an answer
+        if answer and conversation.head_id == question.id:  # an earlier attempt was interrupted before its answer
+            await self._store.set_head(conversation.id, answer.id)
         turn.replaced_id = answer.id if answer else None
         context = self._context(message, conversation, Understanding(TALK, 1.0), turn)
         return self._answer(replace(context, until=question.id), turn)
