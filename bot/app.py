@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, cast
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from bot.channel import Capabilities
 from bot.clock import Clock
 from bot.config import Configuration, parse_size
 from bot.engine import Engine
-from bot.errors import ParleyError
+from bot.errors import ModelError, ParleyError
 from bot.generation.catalog import ModelKind, load_catalogue
 from bot.generation.line import Line
 from bot.generation.model import GeneratorSettings, ResolvedModel
@@ -218,16 +219,34 @@ def _models(configuration: Configuration, pool: GeneratorPool) -> Models:
     async def load(name: str) -> Generator:
         return await pool.load(name or default)
 
-    def check(name: str) -> str:
-        return resolve_model(configuration, name).name
-
     return Models(
         load=load,
         is_loaded=lambda name: pool.is_loaded(name or default),
         names=lambda: sorted({default, *_installed(configuration)}),
-        check=check,
+        check=lambda name: _lasting_name(configuration, name),
         default=default,
     )
+
+
+def _lasting_name(configuration: Configuration, name: str) -> str:
+    """A name for the model which means the same in any working directory.
+
+    Raises:
+        ModelError: there is no such model, or it is not to be chosen in a conversation.
+    """
+    if name == configuration.settings.model.name:
+        resolve_model(configuration, name)
+        return name
+    if name.lower().startswith(("http://", "https://")):
+        raise ModelError("models.server_not_here", url=name)
+    try:
+        model = resolve_model(configuration, name)
+        path = Path(name).expanduser()
+        if load_catalogue(configuration.models_folder).find(name) or not path.exists():
+            return model.name
+    except (OSError, RuntimeError) as error:  # nobody's home folder, a name too long for the system
+        raise ModelError("models.unreadable", path=name, problem=getattr(error, "strerror", None) or error) from error
+    return str(path.absolute())
 
 
 def _installed(configuration: Configuration) -> list[str]:

@@ -57,9 +57,12 @@ class Dialogue:
     generator: EchoGenerator
     loads: list[str] = field(default_factory=list)
 
-    async def say(self, text: str, *, address: Address = HERE, person: Person = ANN) -> list[ReplyEvent]:
+    async def say(
+        self, text: str, *, address: Address = HERE, person: Person = ANN, owner: bool = False
+    ) -> list[ReplyEvent]:
         """Every event of the reply."""
-        return [event async for event in self.engine.respond(Message(address, person, text, NOON))]
+        message = Message(address, person, text, NOON, is_from_owner=owner)
+        return [event async for event in self.engine.respond(message)]
 
     async def turns(self, address: Address = HERE) -> list[tuple[str, str]]:
         """Role and text of each turn on the path."""
@@ -320,7 +323,7 @@ async def test_a_model_that_dies_leaves_what_it_said(dialogue: Dialogue) -> None
 
 
 async def test_a_model_that_cannot_be_loaded_is_told_in_words(dialogue: Dialogue) -> None:
-    await dialogue.say("/model broken")
+    await dialogue.say("/model broken", owner=True)
     end = end_of(await dialogue.say("question"))
     assert isinstance(end, Failed)
     assert "no chat template" in end.text

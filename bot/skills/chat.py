@@ -10,6 +10,7 @@ from bot.errors import GenerationFailed
 from bot.generation.reasoning import Piece, ReasoningSplitter
 from bot.memory.window import Window, build_window
 from bot.protocols import Command, Generator, Reply
+from bot.skills.choosing import short_name
 from bot.skills.context import SkillContext
 from bot.types import (
     EndReason,
@@ -40,7 +41,8 @@ class ChatSkill:
         """
         name = context.conversation.model
         if not context.models.is_loaded(name):
-            yield Status(context.texts.get("generation.loading", model=name or context.models.default))
+            told = short_name(name or context.models.default)
+            yield Status(context.texts.get("generation.loading", model=told))
         generator = await context.models.load(name)
         window = await _open_window(context, generator)
         if window.left_out:

@@ -24,7 +24,7 @@ class Models:
     names: Callable[[], list[str]]
     """Models that can be chosen without downloading anything."""
     check: Callable[[str], str]
-    """The model's proper name; raises ModelError when it cannot be used."""
+    """The name to keep, which goes on naming the model; raises ModelError when it cannot be used."""
     default: str
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bot.protocols import Command, Reply
+from bot.skills.choosing import chosen_model
 from bot.skills.context import SkillContext, last_question
 from bot.types import Act, Conversation, Finished, TextDelta
 
@@ -136,7 +137,7 @@ async def _retry(context: SkillContext) -> Reply:
         yield Finished(act=Act("reject", {"reason": "nothing_to_retry"}))
         return
     if context.argument:
-        await context.store.set_model(context.conversation.id, context.models.check(context.argument))
+        await context.store.set_model(context.conversation.id, chosen_model(context))
     await context.store.set_head(context.conversation.id, question.id)
     async for event in context.answer():
         yield event

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.errors import ParleyError
 from bot.protocols import Command, Reply
+from bot.skills.choosing import chosen_model, short_name
 from bot.skills.context import SkillContext
 from bot.types import Act, Finished, TextDelta
 
@@ -28,20 +29,20 @@ async def _show(context: SkillContext, kind: str) -> Reply:
         current, names = context.conversation.model or context.models.default, context.models.names()
     else:
         current, names = context.conversation.persona or context.settings.persona, context.personas.names()
-    others = ", ".join(f"`{name}`" for name in names if name != current) or "–"
-    yield TextDelta(context.texts.get(f"commands.{kind}_shown", name=current, others=others))
+    others = ", ".join(f"`{short_name(name)}`" for name in names if name != current) or "–"
+    yield TextDelta(context.texts.get(f"commands.{kind}_shown", name=short_name(current), others=others))
     yield Finished(act=Act(f"{kind}.show", {"name": current}))
 
 
 async def _set_model(context: SkillContext) -> Reply:
     try:
-        name = context.models.check(context.argument)
+        name = chosen_model(context)
     except ParleyError as error:
         yield TextDelta(error.told(context.texts))
         yield Finished(act=Act("reject", {"reason": "unknown_model"}))
         return
     await context.store.set_model(context.conversation.id, name)
-    yield TextDelta(context.texts.get("commands.model_set", name=name))
+    yield TextDelta(context.texts.get("commands.model_set", name=short_name(name)))
     yield Finished(act=Act("model.set", {"name": name}))
 
 
