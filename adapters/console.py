@@ -65,7 +65,7 @@ class ConsoleAdapter:
         """Talk until the person leaves."""
         with self._session.input.raw_mode():  # also between prompt and reply: no key is shown or lost there
             while (text := await self._read()) is not None:
-                if text.strip().lower() in ("/quit", "/exit"):
+                if text.split()[0].lower() in ("/quit", "/exit"):
                     return
                 if text.strip():
                     await self.say(text)
@@ -95,7 +95,7 @@ class ConsoleAdapter:
 
     async def say(self, text: str) -> None:
         """Send a message and show the reply to its end."""
-        message = Message(self._address, self._person, text, self._now())
+        message = Message(self._address, self._person, text, self._now(), is_from_owner=True)
         with self._stoppable():
             async with aclosing(self._partner.respond(message)) as reply:
                 await self._show(reply)

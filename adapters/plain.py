@@ -42,7 +42,14 @@ class Speaker:
 
     def message(self, text: str) -> Message:
         """What they say."""
-        return Message(self.address, self.person, text, self.now(), conversation_id=self.conversation_id)
+        return Message(
+            self.address,
+            self.person,
+            text,
+            self.now(),
+            conversation_id=self.conversation_id,
+            is_from_owner=True,  # whoever may run the program owns it
+        )
 
 
 class PlainAdapter:

@@ -160,7 +160,12 @@ async def interrupt(channel: Channel, partner: Partner, arrival: Arrival, is_wan
 
 
 def reply_target(message: Message) -> str:
-    """The message to reply to: in groups the question, so that everybody sees what is answered; in private none."""
+    """The message to reply to: in groups the question, so that everybody sees what is answered; in private none.
+
+    Where a button was pressed, it is what the button stands under.
+    """
+    if not message.id:  # a button was pressed
+        return message.reply_to
     return "" if message.is_private else message.id
 
 

@@ -212,7 +212,11 @@ async def _announce(adapter: Adapter, app: App) -> None:
     """Tell the platform which commands there are, in every language."""
     for language in ("", *LANGUAGES):
         texts = Texts(language) if language else app.texts
-        told = [(name, texts.find(command.summary) or name) for name, command in app.engine.commands.items()]
+        told = [
+            (name, texts.find(command.summary) or name)
+            for name, command in app.engine.commands.items()
+            if not command.hidden
+        ]
         try:
             await adapter.announce(told, language)
         except ChannelError as error:

@@ -282,11 +282,11 @@ class Engine:
     ) -> Reply:
         """Answer a command; it is no part of the conversation."""
         context = self._context(message, conversation, understanding, turn)
-        if understanding.name == UNKNOWN_COMMAND:
+        skill = self._answering.get(understanding.name.removeprefix(COMMAND_PREFIX))
+        if skill is None:  # nobody's, or one that the channel answers itself if it is given without more
             yield TextDelta(_unknown_command(understanding, context.texts))
             yield Finished(understanding=understanding, act=Act("reject", {"reason": "unknown_command"}))
             return
-        skill = self._answering[understanding.name.removeprefix(COMMAND_PREFIX)]
         async with aclosing(skill.respond(context)) as reply:
             async for event in reply:
                 yield replace(event, understanding=understanding) if isinstance(event, Finished) else event
@@ -389,7 +389,8 @@ def _is_command(understanding: Understanding) -> bool:
 
 
 def _unknown_command(understanding: Understanding, texts: Texts) -> str:
-    name, near = understanding.slots["name"], understanding.slots["near"]
+    name = understanding.slots.get("name") or understanding.name.removeprefix(COMMAND_PREFIX)
+    near = understanding.slots.get("near")
     if not isinstance(near, tuple) or not near:
         return texts.get("commands.unknown", name=name)
     return texts.get("commands.unknown_near", name=name, near=", ".join(f"`/{other}`" for other in near))

@@ -66,6 +66,8 @@ class Command:
     """What may follow, as shown by /help: `[NAME]`."""
     immediate: bool = False
     """Whether it is answered at once, beside a reply that is running."""
+    hidden: bool = False
+    """Whether no list shows it."""
 
     @property
     def summary(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Sequence
 
 from bot.cli.checks import Finding, Patient, Status
@@ -25,9 +26,15 @@ def check_channels(patient: Patient) -> Finding:
     known = plugins.names("adapters")
     without = [name for name, table in sorted(tables.items()) if str(table.get("adapter", name)) not in known]
     if without:
-        told = patient.tell("doctor.channels_without_adapter", names=", ".join(without))
+        near = [name for wrong in without for name in difflib.get_close_matches(wrong, known, 1, 0.6)]
+        hint = patient.tell("doctor.channels_nearest", names=", ".join(near)) if near else ""
+        told = patient.tell("doctor.channels_without_adapter", names=", ".join(without)) + hint
         return Finding(f"{found} {told}", mend=patient.tell("doctor.mend_channels"), status=Status.WARNING)
-    plan_channels(patient.configuration)
+    try:
+        plan_channels(patient.configuration)
+    except ParleyError as error:
+        told = error.told(patient.texts)
+        return Finding(f"{found} {told}", mend=patient.tell("doctor.mend_table"), status=Status.BROKEN)
     return Finding(found)
 
 

@@ -7,9 +7,11 @@ import asyncio
 
 from bot.access import AccessSettings
 from bot.errors import ParleyError
+from bot.ledger import Ledger
 from bot.pairing import admit, has_owner, normal_code, open_requests, told_admission, told_requests
 from bot.people import PairingRequest, Roll, Standing
 from bot.texts import Texts, system_language
+from bot.types import Address
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,9 @@ async def _run(arguments: argparse.Namespace) -> int:
     from storage import open_books
 
     async with open_books(arguments.configuration.database_url) as books:
-        return await (_let_in(books.roll, arguments) if arguments.code else _list(books.roll, arguments))
+        if not arguments.code:
+            return await _list(books.roll, arguments)
+        return await _let_in(books.roll, books.ledger, arguments)
 
 
 async def _list(roll: Roll, arguments: argparse.Namespace) -> int:
@@ -45,8 +49,8 @@ async def _list(roll: Roll, arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _let_in(roll: Roll, arguments: argparse.Namespace) -> int:
-    from bot.app import clock_of
+async def _let_in(roll: Roll, ledger: Ledger, arguments: argparse.Namespace) -> int:
+    from bot.app import clock_of, post
 
     now, settings, code = clock_of(arguments.configuration).now(), _settings(arguments), normal_code(arguments.code)
     request = await roll.take_code(code, at=now, valid_seconds=settings.pairing_minutes * 60)
@@ -58,7 +62,11 @@ async def _let_in(roll: Roll, arguments: argparse.Namespace) -> int:
     print(told_admission(request, standing, arguments.texts))
     if is_first and standing is Standing.OWNER and not arguments.owner:
         print(arguments.texts.get("access.admitted_first", channel=request.channel))
-    return 1 if standing is Standing.BLOCKED else 0
+    if standing is Standing.BLOCKED:
+        return 1
+    place = Address(request.channel, request.chat, request.account)
+    await post(ledger, place, arguments.texts.get("access.paired"), at=now)
+    return 0
 
 
 async def _has_owner(roll: Roll, settings: AccessSettings, request: PairingRequest) -> bool:

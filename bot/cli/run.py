@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bot.config import Configuration
+from bot.errors import ModelError
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -35,8 +38,9 @@ async def _run(plans: list[ChannelPlan], configuration: Configuration, texts: Te
 
     async with open_app(configuration) as app:
         print(texts.get("channels.running", names=", ".join(plan.name for plan in plans)), flush=True)
+        _check_model(configuration, texts)
         running = asyncio.create_task(run_channels(plans, app, configuration))
-        with _stopping(running):
+        with _stopping(running, texts):
             try:
                 return 0 if await running else 1
             except asyncio.CancelledError:
@@ -44,15 +48,29 @@ async def _run(plans: list[ChannelPlan], configuration: Configuration, texts: Te
                 return 0
 
 
+def _check_model(configuration: Configuration, texts: Texts) -> None:
+    """Say at once what people would otherwise be told one by one."""
+    from bot.app import resolve_model
+
+    try:
+        resolve_model(configuration, configuration.settings.model.name)
+    except ModelError as error:
+        print(f"parley: {error.told(texts)}", file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
-def _stopping(task: asyncio.Task[bool]) -> Iterator[None]:
-    """SIGTERM and Ctrl-C let everything end in order; a second one ends it at once."""
+def _stopping(task: asyncio.Task[bool], texts: Texts) -> Iterator[None]:
+    """SIGTERM and Ctrl-C let everything end in order; a second one ends it at once, which loses nothing either."""
     loop = asyncio.get_running_loop()
 
+    def end(number: int, _: object) -> None:
+        os._exit(128 + number)
+
     def stop(*_: object) -> None:
-        loop.call_soon_threadsafe(task.cancel)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, before[number])
+            signal.signal(number, end)
+        print(texts.get("channels.stopping"), flush=True)
+        loop.call_soon_threadsafe(task.cancel)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.protocols import Command, Reply
 from bot.skills.context import SkillContext
-from bot.types import Act, Finished, Role, TextDelta, Turn
+from bot.types import Act, Finished, Role, TextDelta, Turn, TurnState
 
 
 class WhySkill:
@@ -33,7 +33,9 @@ async def _answer(context: SkillContext) -> Turn | None:
 def _lines(answer: Turn, context: SkillContext) -> list[str]:
     """One fact a line."""
     texts, usage = context.texts, answer.usage
-    lines = [texts.get("why.model", model=answer.model or "–", generator=answer.generator or "–")]
+    lines = [texts.get("why.model", model=answer.model, generator=answer.generator)] if answer.model else []
+    if answer.state is not TurnState.COMPLETE:
+        lines.append(texts.get(f"why.{answer.state.value}"))
     if persona := answer.evidence.get("persona"):
         lines.append(texts.get("why.persona", persona=persona))
     if usage.prompt_tokens:
@@ -41,7 +43,10 @@ def _lines(answer: Turn, context: SkillContext) -> list[str]:
     if left_out := answer.evidence.get("left_out"):
         lines.append(texts.get("why.left_out", count=left_out))
     seconds, first = f"{answer.timings.total_seconds:.1f}", f"{answer.timings.first_seconds:.1f}"
-    lines.append(texts.get("why.time", tokens=usage.completion_tokens, seconds=seconds, first=first))
+    if usage.completion_tokens:
+        lines.append(texts.get("why.time", tokens=usage.completion_tokens, seconds=seconds, first=first))
+    else:
+        lines.append(texts.get("why.only_time", seconds=seconds, first=first))
     if "edited_at" in answer.evidence:
         lines.append(texts.get("why.edited"))
     return lines

@@ -166,3 +166,18 @@ async def test_a_very_long_answer_comes_as_a_file(server: BotApiServer, ann: Per
     [answer] = [shown for shown in server.screen(chat) if shown.from_bot]
     assert "it is in the file" in answer.text
     assert answer.kind == "document"
+
+
+async def test_who_starts_the_bot_is_greeted(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home):
+        ann.says(chat, "/start")
+        await server.wait_until(lambda: bool(server.screen.from_bots(chat)))
+    assert server.screen.from_bots(chat)[0].startswith("Hello! I am Parley.")
+
+
+async def test_a_command_of_another_channel_is_unknown(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home):
+        ann.says(chat, "/quit now")
+        await said(server, chat, "There is no command /quit. /help shows them all.")
