@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from bot.errors import ChannelError, Rejected
+from bot.folders import make_private_folder
 from bot.types import Attachment
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Attachments:
             ChannelError: it cannot be fetched, or is too large.
             OSError: it cannot be written.
         """
-        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_private_folder, self._folder)
         digest, size = hashlib.sha256(), 0
         descriptor, temporary = tempfile.mkstemp(dir=self._folder)  # for its owner alone
         try:

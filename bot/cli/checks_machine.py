@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LITTLE_DISK_BYTES = 1_000_000_000
 NO_DISK_BYTES = 50_000_000
+READABLE = stat.S_IRGRP | stat.S_IROTH
+"""By others than the owner."""
 LOCK_SECONDS = 3.0
 """How long another program may hold the database before that is worth telling."""
 
@@ -77,12 +79,13 @@ def check_folder(patient: Patient) -> Finding:
 
 
 def _exposed(home: Path) -> list[str]:
-    """Files in the data folder's top, where conversations lie, that other users can read."""
-    if os.name != "posix" or not home.is_dir() or not home.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH):
+    """What other users can read: the data folder itself, and files in its top, where conversations lie."""
+    if os.name != "posix" or not home.is_dir():
         return []
-    return sorted(
-        path.name for path in home.iterdir() if path.is_file() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
-    )
+    mode = home.stat().st_mode
+    files = sorted(home.iterdir()) if mode & (stat.S_IXGRP | stat.S_IXOTH) else []
+    readable = [path.name for path in files if path.is_file() and path.stat().st_mode & READABLE]
+    return [str(home), *readable] if mode & READABLE else readable
 
 
 def check_database(patient: Patient) -> Finding:

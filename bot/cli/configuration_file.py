@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.errors import ConfigurationError
+from bot.folders import make_private_folder
 
 
 def set_values(path: Path, values: Mapping[str, str | None]) -> None:
@@ -48,7 +49,7 @@ def _set(document: dict[str, object], section: str, key: str, value: str | None)
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     mode = path.stat().st_mode if path.exists() else 0o600  # it may come to hold tokens
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     new = Path(name)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from bot.config import FILE_NAME, Configuration
 from bot.errors import ConfigurationError, ModelError
+from bot.folders import make_private_folder
 from bot.texts import LANGUAGES, Texts, system_language
 
 SURVIVES_BAD_CONFIGURATION = True
 
 OFFERED_MODELS = 5
-FILE_MODE, FOLDER_MODE = 0o600, 0o700
+FILE_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ def _write(path: Path, text: str) -> None:
     """Write the file whole or not at all, for its owner alone: a key may come to stand in it."""
     draft = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         draft.write_text(text, encoding="utf-8")
         draft.chmod(FILE_MODE)
         draft.replace(path)

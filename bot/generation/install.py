@@ -14,6 +14,7 @@ from time import sleep
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import DownloadError, ModelError
+from bot.folders import make_private_folder
 from bot.generation import hub
 from bot.generation.catalog import (
     HUB_ID,
@@ -196,8 +197,8 @@ def _scratch_folder(
 ) -> Iterator[Path]:
     """A folder that is this process's alone; it stays while it holds what a later run can take up."""
     scratch = _scratch(entry, models_folder)
-    scratch.parent.mkdir(parents=True, exist_ok=True)
-    (models_folder / entry.file).parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(scratch.parent)
+    make_private_folder((models_folder / entry.file).parent)
     lock_file = scratch.with_name(f"{scratch.name}.lock")
     with lock(lock_file, on_wait=lambda: watcher.news("models.waiting", model=entry.name), wait=wait):
         scratch.mkdir(exist_ok=True)

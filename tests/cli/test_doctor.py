@@ -16,9 +16,10 @@ import pytest
 
 from bot.cli import main
 from bot.cli.checks import Check, Finding, Patient, Status
-from bot.cli.checks_machine import check_database, check_integrity
+from bot.cli.checks_machine import check_database, check_folder, check_integrity
 from bot.cli.doctor import CHECKS
 from bot.config import defaults
+from bot.folders import make_private_folder
 from bot.generation.fetching import record_hash
 from bot.generation.gguf import check_gguf, estimate_memory_bytes
 from bot.generation.sizes import format_size
@@ -35,7 +36,7 @@ NOT_QUICK = {"weights", "server", "graphics", "integrity", "connections"}
 @pytest.fixture
 def installed(home: Path, default_model: Path) -> Path:
     """A data folder with the default model."""
-    (home / "models").mkdir(parents=True)
+    make_private_folder(home / "models")
     (home / "models" / default_model.name).symlink_to(default_model)
     return home
 
@@ -417,6 +418,16 @@ def test_conversations_that_others_can_read_are_told(installed: Path) -> None:
     installed.chmod(0o700)
     _, findings = examine("--quick")
     assert "parley.db" not in findings["folder"]["found"]
+
+
+def test_a_data_folder_that_others_can_read_is_told_with_the_command_that_closes_it(installed: Path) -> None:
+    installed.chmod(0o755)
+    finding = examined(check_folder, installed)
+    assert finding.status is Status.WARNING
+    assert f"can read {installed}." in finding.found
+    assert f"`chmod 700 {installed}`" in finding.mend
+    installed.chmod(0o700)
+    assert "can read" not in examined(check_folder, installed).found
 
 
 def test_a_data_folder_that_is_a_file_is_broken(tmp_path: Path) -> None:

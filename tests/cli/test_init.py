@@ -12,6 +12,7 @@ import pexpect
 import pytest
 
 from bot.config import Configuration, Settings, load
+from bot.folders import make_private_folder
 from tests.cli.program import PARLEY, environment, parley
 
 DEFAULT = "smollm2-135m-instruct"
@@ -29,7 +30,7 @@ def written(path: Path) -> Configuration:
 @pytest.fixture
 def installed(home: Path, default_model: Path) -> Path:
     """A data folder with the default model."""
-    (home / "models").mkdir(parents=True)
+    make_private_folder(home / "models")
     (home / "models" / default_model.name).symlink_to(default_model)
     return home
 
