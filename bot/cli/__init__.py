@@ -64,6 +64,7 @@ def entry() -> None:
 
 
 def _run(argv: list[str], texts: Texts) -> int:
+    argv = _with_help_as_option(argv)
     name = _command_of(argv)
     if name is None:
         argv, name = [DEFAULT_COMMAND, *argv], DEFAULT_COMMAND
@@ -101,6 +102,16 @@ def _apply(configuration: object, arguments: argparse.Namespace) -> None:
     )
 
 
+def _with_help_as_option(argv: list[str]) -> list[str]:
+    """Alone or before a subcommand, `help` is hardly meant for the model."""
+    match argv:
+        case ["help"]:
+            return ["--help"]
+        case ["help", name] if name in COMMANDS:
+            return [name, "--help"]
+    return argv
+
+
 def _command_of(argv: list[str]) -> str | None:
     """The subcommand that is named; None where what stands there is meant for `chat`."""
     rest = iter(argv)
@@ -129,7 +140,8 @@ def _parser(texts: Texts) -> tuple[argparse.ArgumentParser, dict[str, argparse.A
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help=texts.get("console.help_config"))
-    parser = argparse.ArgumentParser("parley", description=texts.get("console.about"), parents=[common])
+    about, words = texts.get("console.about"), texts.get("console.help_words")
+    parser = argparse.ArgumentParser("parley", description=about, epilog=words, parents=[common])
     parser.add_argument("--version", action="version", version=f"parley {metadata.version('parley')}")
     group = parser.add_subparsers(metavar="COMMAND")
     # a default in the subparser would hide what stands before the subcommand

@@ -178,6 +178,23 @@ def test_a_misspelt_subcommand_is_not_said_to_the_model() -> None:
     assert b"parley doctor" in done.stderr
 
 
+@pytest.mark.parametrize(("words", "option"), [(["help"], ["--help"]), (["help", "doctor"], ["doctor", "--help"])])
+def test_help_as_a_word_is_help_as_an_option(words: list[str], option: list[str]) -> None:
+    done = parley(*words)
+    assert done.returncode == 0
+    assert done.stdout == parley(*option).stdout
+    assert done.stdout.startswith(b"usage: parley")
+
+
+def test_help_among_other_words_is_said_to_the_assistant() -> None:
+    assert parley("help", "me").stdout == b"help me\n"
+
+
+def test_help_says_that_other_words_are_said_to_the_assistant() -> None:
+    told = " ".join(parley("--help").stdout.decode().split())
+    assert 'Any other words are said to the assistant: parley "What is a haiku?"' in told
+
+
 @pytest.mark.parametrize("option", [("--now", "yesterday"), ("--tz", "Mars/Olympus")])
 def test_a_clock_that_cannot_be_set_is_told(option: tuple[str, str]) -> None:
     done = parley("chat", *option, "hi")
