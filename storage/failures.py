@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from bot.errors import StorageError
+from bot.folders import is_own, is_seen, may, nearest_existing
 
 SQLITE_RESULTS = {
     "SQLITE_BUSY": "storage.locked",
@@ -71,19 +72,17 @@ def explain(error: DBAPIError | sqlite3.Error | OSError, place: object) -> Stora
 
 def find_barrier(file: Path) -> StorageError | None:
     """What keeps this user from writing a database, its journals or its folder; None where the system sees nothing."""
-    folder = next(path for path in file.parents if path.exists())
-    if _is_on_read_only_disk(file if file.exists() else folder):
+    folder = nearest_existing(file.parent)
+    if _is_on_read_only_disk(nearest_existing(file)):
         return StorageError("storage.read_only_disk", place=file)
     for path in (file, *(file.with_name(file.name + journal) for journal in JOURNALS)):
-        if path.is_file() and not _may(path, os.R_OK | os.W_OK):
+        if is_seen(path) and path.is_file() and not may(path, os.R_OK | os.W_OK):
             return StorageError("storage.read_only_file", place=path, user=_user())
-    if folder.is_dir() and not _may(folder, os.W_OK | os.X_OK):
-        return StorageError("storage.read_only_folder", place=file, folder=folder, user=_user())
+    if folder.is_dir() and not may(folder, os.W_OK | os.X_OK):
+        # a folder that holds no database of ours may be anybody's, even `/`: nobody is told to change its rights
+        key = "storage.read_only_folder" if is_own(folder) or is_seen(file) else "storage.foreign_folder"
+        return StorageError(key, place=file, folder=folder, user=_user())
     return None
-
-
-def _may(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 if sys.platform == "win32":

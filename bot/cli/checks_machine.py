@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.cli.checks import Finding, Patient, Status
 from bot.errors import StorageError
+from bot.folders import is_own, is_seen, may, nearest_existing
 from bot.generation.sizes import format_size
 
 if TYPE_CHECKING:
@@ -65,16 +66,18 @@ def check_folder(patient: Patient) -> Finding:
     free = disk_free_bytes(home)
     found = patient.tell("doctor.folder", path=home, free=format_size(free))
     why = patient.tell("doctor.folder_origin")
-    existing = next(path for path in (home, *home.parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+    existing = nearest_existing(home)
+    if not existing.is_dir() or not may(existing, os.W_OK | os.X_OK):
         told = patient.tell("doctor.folder_not_writable", path=existing)
-        return Finding(f"{found} {told}", why, patient.tell("doctor.mend_folder"), Status.BROKEN)
+        mend = "doctor.mend_folder" if is_own(existing) else "doctor.mend_folder_elsewhere"
+        return Finding(f"{found} {told}", why, patient.tell(mend), Status.BROKEN)
     if free < LITTLE_DISK_BYTES:
         status = Status.BROKEN if free < NO_DISK_BYTES else Status.WARNING
         return Finding(found, why, patient.tell("doctor.mend_disk"), status)
     if exposed := _exposed(home):
         told = patient.tell("doctor.folder_open", names=", ".join(exposed))
-        return Finding(f"{found} {told}", why, patient.tell("doctor.mend_folder_open", path=home), Status.WARNING)
+        mend = "doctor.mend_folder_open" if is_own(home) else "doctor.mend_folder_elsewhere"
+        return Finding(f"{found} {told}", why, patient.tell(mend, path=home), Status.WARNING)
     return Finding(found, why)
 
 
@@ -90,10 +93,13 @@ def _exposed(home: Path) -> list[str]:
 
 def check_database(patient: Patient) -> Finding:
     """Whether the database opens, is ours, of a known revision and can be written; nothing is made or migrated."""
+    from storage.failures import find_barrier
     from storage.location import locate
 
     location = locate(patient.configuration.database_url)
-    if location.file is not None and not location.file.exists():
+    if location.file is not None and not is_seen(location.file):
+        if barrier := find_barrier(location.file):
+            raise barrier
         return Finding(patient.tell("doctor.database_later", place=location))
     return _opened(patient)
 
@@ -106,7 +112,7 @@ def check_integrity(patient: Patient) -> Finding:
     from storage.location import locate
 
     location = locate(patient.configuration.database_url)
-    if location.file is None or not location.file.exists():
+    if location.file is None or not is_seen(location.file):
         return Finding(patient.tell("doctor.integrity_elsewhere"))
     try:
         with _connection(patient) as connection:

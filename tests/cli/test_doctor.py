@@ -430,6 +430,25 @@ def test_a_data_folder_that_others_can_read_is_told_with_the_command_that_closes
     assert "can read" not in examined(check_folder, installed).found
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights otherwise")
+@pytest.mark.parametrize("check", [check_folder, check_database])
+def test_where_the_home_folder_is_missing_another_one_is_advised(
+    check: Callable[[Patient], Finding], installed: Path
+) -> None:
+    examined(check, installed)  # what it imports is read while everything may be
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        finding = examined(check, Path("/nonexistent/.local/share/parley"))
+    finally:
+        os.seteuid(user)
+    advice = finding.found + finding.mend
+    assert finding.status is Status.BROKEN
+    assert "PARLEY_HOME" in advice
+    assert "chmod" not in advice and "chown" not in advice and "right" not in advice
+
+
 def test_a_data_folder_that_is_a_file_is_broken(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     status, findings = examine("--quick", PARLEY_HOME=str(tmp_path / "file"))

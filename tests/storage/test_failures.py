@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event
 from bot.errors import StorageError
 from bot.texts import Texts
 from storage import open_store
+from storage.failures import find_barrier
 from tests.storage.values import HERE, NOON, digest, execute, fill, read_texts, said, texts_of, url_of
 
 NOBODY = 65534
@@ -168,7 +169,21 @@ def read_only_folder(*, with_database: bool) -> Iterator[Path]:
 @pytest.mark.parametrize("below", ["parley.db", "new/parley.db"])
 async def test_a_read_only_folder_is_told(below: str) -> None:
     with read_only_folder(with_database=False) as folder:
-        assert await failure_of_opening(url_of(folder / below)) == "storage.read_only_folder"
+        assert await failure_of_opening(url_of(folder / below)) == "storage.foreign_folder"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights otherwise")
+def test_nobody_is_told_to_change_the_rights_of_a_folder_that_is_not_theirs() -> None:
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        barrier = find_barrier(Path("/nonexistent/.local/share/parley/parley.db"))
+    finally:
+        os.seteuid(user)
+    assert barrier is not None
+    assert "chmod" not in str(barrier) and "chown" not in str(barrier)
+    assert "PARLEY_HOME" in str(barrier)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights otherwise")
