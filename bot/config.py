@@ -313,7 +313,9 @@ def _from_variables(variables: Mapping[str, str]) -> Iterator[tuple[tuple[str, .
         if keys[0] != "channels" and ".".join(keys) not in known_keys():
             raise ConfigurationError("errors.config_variable_unknown", name=name, hint=_nearest_variable(bare))
         value = _value_of(variables, bare)
-        if value is not None:
+        # Compose passes a secret that nobody set as an empty variable
+        is_unset = bare != name and not variables[name]
+        if value is not None and not is_unset:
             yield keys, value, name
 
 
@@ -323,7 +325,7 @@ def _is_file_variable(name: str) -> bool:
 
 
 def _value_of(variables: Mapping[str, str], name: str) -> str | None:
-    if (path := variables.get(f"{name}_FILE")) is not None:
+    if path := variables.get(f"{name}_FILE"):
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):

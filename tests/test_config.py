@@ -111,6 +111,12 @@ def test_a_secret_is_read_from_the_file_that_a_variable_names(tmp_path: Path, na
     assert load(environment={name: str(file)}).settings.model.api_key.get_secret_value() == "hush"
 
 
+@pytest.mark.parametrize("name", ["PARLEY_MODEL__API_KEY", "OPENAI_API_KEY", "TELEGRAM_BOT_TOKEN"])
+def test_an_empty_file_variable_counts_as_unset(name: str) -> None:
+    assert load(environment={f"{name}_FILE": ""}) == load(environment={})
+    assert load(environment={f"{name}_FILE": "", name: "hush"}) == load(environment={name: "hush"})
+
+
 def test_a_list_in_a_variable_is_written_as_in_toml() -> None:
     settings = load(environment={"PARLEY_SAMPLING__STOP": '["a", "b"]', "PARLEY_MODEL__THREADS": "2"}).settings
     assert settings.sampling.stop == ("a", "b")
