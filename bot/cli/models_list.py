@@ -7,14 +7,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.config import Configuration
-from bot.generation.catalog import CatalogueEntry, load_catalogue
+from bot.errors import ModelError
+from bot.generation.catalog import Catalogue, CatalogueEntry, ModelKind, load_catalogue
 from bot.generation.hardware import Machine, llamacpp_sees_gpu, measure_machine
-from bot.generation.model import ModelFormat
+from bot.generation.model import ModelFormat, ResolvedModel
 from bot.generation.recommend import Fit, Recommendation, recommend
 from bot.generation.sizes import format_size
 from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 RECOMMENDED = 3
 SHOWN_LANGUAGES = 3
@@ -49,8 +54,9 @@ def show(configuration: Configuration, texts: Texts, *, as_json: bool) -> None:
 
 def gather(configuration: Configuration, machine: Machine, language: str) -> list[Row]:
     """Every model of the catalogue, best for this machine first, then what else is installed."""
-    folder, section = configuration.models_folder, configuration.settings.model
-    entries = list(load_catalogue(folder).entries.values())
+    folder = configuration.models_folder
+    catalogue = load_catalogue(folder)
+    entries, used = list(catalogue.entries.values()), _used(configuration, catalogue)
     judged = recommend(machine, entries, language, gpu_runs_gguf=_gpu_runs_gguf(machine))
     judgements = {judgement.entry.name: judgement for judgement in judged}
     ordered = [judgement.entry for judgement in judged]
@@ -58,9 +64,31 @@ def gather(configuration: Configuration, machine: Machine, language: str) -> lis
     rows = []
     for entry in [*ordered, *_others(folder, entries)]:
         path = folder / entry.file
-        in_use = not section.base_url and section.name.lower() == entry.name
+        in_use = entry is used or (used is not None and str(path) == used.file)
         rows.append(Row(entry, path if path.exists() else None, in_use, judgements.get(entry.name)))
+    if used is not None and not any(row.in_use for row in rows):
+        path = Path(used.file)
+        rows.append(Row(used, path if path.is_absolute() and path.exists() else None, in_use=True, judgement=None))
     return rows
+
+
+def _used(configuration: Configuration, catalogue: Catalogue) -> CatalogueEntry | None:
+    """The model in use, by an entry of its own where the catalogue has none; None where a server has it."""
+    from bot.app import resolve_model
+
+    section = configuration.settings.model
+    if section.base_url:
+        return None
+    if entry := catalogue.find(section.name):
+        return entry
+    try:
+        model = resolve_model(configuration, section.name)
+    except ModelError:  # it is missing or broken, and yet what the configuration says
+        model = ResolvedModel(section.name, ModelFormat.GGUF, "")
+    if model.format is ModelFormat.SERVER:
+        return None
+    file = str(Path(model.location).absolute()) if model.location else ""
+    return CatalogueEntry(model.name, file, model.format, (), size_bytes=model.size_bytes)
 
 
 def _others(folder: Path, entries: Sequence[CatalogueEntry]) -> Iterator[CatalogueEntry]:
@@ -86,8 +114,18 @@ def _gpu_runs_gguf(machine: Machine) -> bool:
 
 
 def _print_table(rows: Sequence[Row], texts: Texts) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
+    console.print(_table([row for row in rows if row.entry.kind is ModelKind.CHAT], texts))
+    if others := [row for row in rows if row.entry.kind is not ModelKind.CHAT]:
+        print(texts.get("models.not_to_talk_with"))
+        console.print(_table(others, texts))
+    print(texts.get("models.legend", in_use=IN_USE_MARK, installed=INSTALLED_MARK))
+
+
+def _table(rows: Sequence[Row], texts: Texts) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -97,8 +135,7 @@ def _print_table(rows: Sequence[Row], texts: Texts) -> None:
         table.add_column(texts.get(f"models.column_{column}"), justify="right" if figure else "left", no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row), style="bold" if row.in_use else None)
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False).print(table)
-    print(texts.get("models.legend", in_use=IN_USE_MARK, installed=INSTALLED_MARK))
+    return table
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -386,6 +386,31 @@ def test_the_list_is_one_json_object(models: Path, capsys: Captured) -> None:
     assert listed["machine"]["cpu_cores"] >= 1
 
 
+@pytest.mark.parametrize("name", ["ok", "org/thing", "missing", "tiny"])
+def test_the_list_marks_the_model_in_use_wherever_it_lies(
+    name: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    (models / "org--thing").mkdir()
+    write_gguf(models / "org--thing" / "thing.gguf")
+    write_gguf(tmp_path / "ok.gguf")
+    monkeypatch.setenv("PARLEY_MODEL__NAME", "./ok.gguf" if name == "ok" else name)
+    assert main(["models", "list"]) == 0
+    [marked] = [line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("*")][:-1]
+    assert name in marked
+    assert main(["models", "list", "--json"]) == 0
+    [used] = [model for model in json.loads(capsys.readouterr().out)["models"] if model["in_use"]]
+    assert used["installed"] == (name in ("ok", "org/thing"))
+
+
+def test_the_list_keeps_models_that_cannot_talk_apart(capsys: Captured) -> None:
+    assert main(["models", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [heading] = [number for number, line in enumerate(lines) if line.startswith("Not to talk with")]
+    [embedding] = [number for number, line in enumerate(lines) if "all-minilm" in line]
+    chat = [number for number, line in enumerate(lines) if "-instruct" in line and "B" in line and "~" in line]
+    assert max(number for number in chat if number < embedding) < heading < embedding
+
+
 @pytest.mark.parametrize(("language", "word"), [("en_GB.UTF-8", "Recommended"), ("zh_CN.UTF-8", "推荐")])
 def test_the_list_recommends_in_the_persons_language(
     models: Path, monkeypatch: pytest.MonkeyPatch, language: str, word: str, capsys: Captured
