@@ -20,6 +20,10 @@ from bot.generation.model import ModelFormat
 FILE_NAME = "catalog.toml"
 PACKAGED = Path(__file__).with_name(FILE_NAME)
 DEFAULT_MODEL = "smollm2-135m-instruct"
+SHORTEST_PART = 3
+"""Fewer letters of a name stand in too many others to mean one."""
+NEAR_ENOUGH, BEGINS_ALIKE = 0.5, 0.75
+"""Likeness, by `difflib`, of a whole name and of its beginning."""
 HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./-]+\.gguf)|:(?P<quantization>[\w.-]+))?")
 """A model of a hub: `org/name`, `org/name/file.gguf` or `org/name:Q4_K_M`."""
 
@@ -121,13 +125,18 @@ class Catalogue:
         return next((entry for entry in self.entries.values() if wanted in _repos(entry)), None)
 
     def nearest(self, reference: str) -> list[str]:
-        """Up to three names that `reference` may have meant, nearest first."""
+        """Up to three names that `reference` may have meant, nearest first; none where nothing is near."""
         import difflib
 
         wanted = reference.lower().rsplit("/", 1)[-1]
-        near = [name for name in self.entries if wanted and wanted in name]
-        near += [name for name in difflib.get_close_matches(wanted, self.entries, 3, 0.5) if name not in near]
-        return near[:3] or [DEFAULT_MODEL]
+        if len(wanted) < SHORTEST_PART:
+            return []
+        near = [name for name in self.entries if wanted in name]
+        near += difflib.get_close_matches(wanted, self.entries, 3, NEAR_ENOUGH)
+        # of names that begin alike, the first stays
+        beginnings = {name[: len(wanted)]: name for name in reversed(tuple(self.entries))}
+        near += [beginnings[begin] for begin in difflib.get_close_matches(wanted, beginnings, 3, BEGINS_ALIKE)]
+        return list(dict.fromkeys(near))[:3]
 
 
 def load_catalogue(models_folder: Path | None = None) -> Catalogue:

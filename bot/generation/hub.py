@@ -20,6 +20,7 @@ from bot.errors import DownloadError, ModelError
 from bot.generation.catalog import HUB_ID, CatalogueEntry, HubSource, hub_folder
 from bot.generation.fetching import FULL, Fetched, Watcher, check_hash, hash_file
 from bot.generation.model import ModelFormat
+from bot.generation.resolve import UnknownModel
 
 PREFERRED_QUANTIZATIONS = ("q4_k_m", "q4_0", "q5_k_m", "q8_0")
 SNAPSHOT_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
@@ -51,7 +52,7 @@ def inspect(reference: str) -> CatalogueEntry:
     """
     match = HUB_ID.fullmatch(reference)
     if match is None:
-        raise ModelError("models.unknown", reference=reference, nearest="")
+        raise UnknownModel(reference)
     repo = match["repo"]
     with telling_hub_errors(repo, match["file"] or ""):
         files = _files(repo)

@@ -46,6 +46,7 @@ from bot.generation.fetching import (
 from bot.generation.gguf import check_gguf
 from bot.generation.hardware import disk_free_bytes
 from bot.generation.model import ModelFormat
+from bot.generation.resolve import UnknownModel
 from bot.texts import Texts
 
 SCRATCH = ".installing"
@@ -92,7 +93,7 @@ def describe(reference: str, models_folder: Path) -> CatalogueEntry:
 
 def unknown(reference: str, catalogue: Catalogue) -> ModelError:
     """The error for a reference that names nothing; it tells the nearest names."""
-    return ModelError("models.unknown", reference=reference, nearest=", ".join(catalogue.nearest(reference)))
+    return UnknownModel(reference, catalogue.nearest(reference))
 
 
 def install(

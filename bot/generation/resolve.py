@@ -7,7 +7,7 @@ catalogue is checked by its size and its first bytes, any other GGUF by its head
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,13 @@ def resolve(reference: str, *, models_folder: Path, generator: str = AUTOMATIC, 
 
 
 class UnknownModel(ModelError):
-    """A reference that names nothing."""
+    """A reference that names nothing; tells names that it may have meant, where there are any."""
+
+    def __init__(self, reference: str, nearest: Sequence[str] = ()) -> None:
+        if nearest:
+            super().__init__("models.unknown_near", reference=reference, nearest=", ".join(nearest))
+        else:
+            super().__init__("models.unknown", reference=reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ class _Finder:
             return ModelError("models.not_installed", model=reference, command=f"parley models add {reference}")
         if reference.lower().endswith((".gguf", ".safetensors")):
             return ModelError("models.file_missing", path=reference)
-        return UnknownModel("models.unknown", reference=reference, nearest=", ".join(catalogue.nearest(reference)))
+        return UnknownModel(reference, catalogue.nearest(reference))
 
 
 def _at(name: str, path: Path) -> ResolvedModel | None:

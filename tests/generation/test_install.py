@@ -210,7 +210,11 @@ def test_a_reference_is_described_without_the_network(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("reference", "key"),
-    [("https://example.org/page", "models.url_no_gguf"), ("smollm2", "models.unknown"), ("a b/c", "models.unknown")],
+    [
+        ("https://example.org/page", "models.url_no_gguf"),
+        ("smollm2", "models.unknown_near"),
+        ("a b/c", "models.unknown"),
+    ],
 )
 def test_what_cannot_be_installed_is_refused(tmp_path: Path, reference: str, key: str) -> None:
     with pytest.raises(ModelError) as caught:

@@ -66,8 +66,15 @@ def test_half_a_model_of_the_catalogue_is_refused(models: Path) -> None:
 
 def test_an_unknown_name_brings_the_nearest(models: Path) -> None:
     error = _refusal("smollm2-135m", models)
-    assert error.key == "models.unknown"
+    assert error.key == "models.unknown_near"
     assert DEFAULT_MODEL in str(error)
+
+
+@pytest.mark.parametrize("name", ["foo", "b", "gpt-4o", "zzzzzz"])
+def test_where_no_name_is_near_only_the_list_is_named(models: Path, name: str) -> None:
+    told = str(_refusal(name, models))
+    assert told.startswith(f"There is no model `{name}`. `parley models list` shows all")
+    assert DEFAULT_MODEL not in told
 
 
 def test_the_embedding_model_is_not_for_talking(models: Path) -> None:
