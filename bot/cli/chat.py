@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 from bot.app import App, clock_of, open_app
 from bot.clock import Clock
 from bot.config import Configuration
-from bot.errors import ConfigurationError
+from bot.errors import ConfigurationError, ModelError
+from bot.generation.catalog import load_catalogue
+from bot.generation.resolve import ECHO
 from bot.texts import Texts
 from bot.types import Address, Conversation, Person
 
@@ -124,10 +126,26 @@ async def _interactive(arguments: argparse.Namespace) -> int:
         )
         model = conversation.model or app.models.default
         adapter.remark(app.texts.get("console.welcome", version=metadata.version("parley"), model=model))
+        if hint := _language_hint(configuration, model, app.texts):
+            adapter.remark(hint)
         if conversation.head_id is not None:
             adapter.remark(app.texts.get("console.going_on", name=conversation.name))
         await adapter.run()
     return 0
+
+
+def _language_hint(configuration: Configuration, model: str, texts: Texts) -> str:
+    """A word on a model that hardly knows the person's language; empty where it does, or where nobody can say."""
+    section = configuration.settings.model
+    if section.base_url or section.generator == ECHO:  # then something else answers than the model of that name
+        return ""
+    try:
+        entry = load_catalogue(configuration.models_folder).find(model)
+    except ModelError:
+        return ""
+    if entry is None or not entry.languages or texts.language in entry.languages:
+        return ""
+    return texts.get("console.foreign_model", model=entry.name)
 
 
 async def _conversation(app: App, arguments: argparse.Namespace, *, fresh: Address | None) -> Conversation:

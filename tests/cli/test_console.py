@@ -93,6 +93,24 @@ def test_a_reply_is_shown_as_markdown(session: Session) -> None:
     assert b"\x1b[1mbold" in session.raw
 
 
+@pytest.mark.parametrize(
+    ("language", "model", "is_told"),
+    [
+        ("zh", "smollm2-135m-instruct", True),
+        ("zh", "qwen2.5-0.5b-instruct", False),
+        ("en", "smollm2-135m-instruct", False),
+        ("zh", "unknown-to-the-catalogue", False),
+    ],
+)
+def test_a_model_that_hardly_knows_the_persons_language_is_told_of(language: str, model: str, is_told: bool) -> None:
+    session = Session(PARLEY_LANGUAGE=language, PARLEY_MODEL__NAME=model, PARLEY_MODEL__GENERATOR="auto")
+    try:
+        shown = session.sees("❯")
+    finally:
+        session.process.close(force=True)
+    assert (f"{model} 几乎不懂中文" in shown.replace("\n", "")) == is_told
+
+
 def test_help_lists_the_commands_of_the_terminal(session: Session) -> None:
     session.say("/help")
     session.sees("/help", "/new", "/conversations", "/undo", "/retry", "/stop", "/model", "/persona", "/quit")
