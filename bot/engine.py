@@ -21,7 +21,7 @@ from bot.protocols import Command, DialogueState, Recognizer, Reply, Store
 from bot.skills.context import ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
 from bot.texts import Texts
-from bot.turn import RunningTurn, Said, end_of, failure_of, name_from, quoted, unusable
+from bot.turn import RunningTurn, Said, end_of, failure_of, name_from, quoted, unknown_command, unusable
 from bot.types import (
     Act,
     Address,
@@ -240,19 +240,27 @@ class Engine:
                         said.pieces.append(event.text)
                     yield event
         except (asyncio.CancelledError, GeneratorExit):
-            turn.recorded = await asyncio.shield(
-                self._record(said.text, Finished(state=TurnState.STOPPED), context, turn)
-            )
+            await self._keep(said.text, Finished(state=TurnState.STOPPED), context, turn)
             raise
         except Exception as error:
             if not said.text:
                 raise
             end = failure_of(error, context.texts)
         if isinstance(end, Finished):
-            yield await asyncio.shield(self._record(said.text, end, context, turn))
+            yield await self._keep(said.text, end, context, turn)
         elif end is not None:
-            kept = await asyncio.shield(self._record(said.text, Finished(state=TurnState.FAILED), context, turn))
+            kept = await self._keep(said.text, Finished(state=TurnState.FAILED), context, turn)
             yield Failed(end.text, kept.timings, kept.turn_id)
+
+    async def _keep(self, text: str, end: Finished, context: SkillContext, turn: RunningTurn) -> Finished:
+        """Store the answer; a stop that comes meanwhile is too late, and changes nothing about how it ended."""
+        storing = asyncio.ensure_future(self._record(text, end, context, turn))
+        try:
+            turn.recorded = await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            turn.recorded = await storing
+            raise
+        return turn.recorded
 
     async def _record(self, text: str, end: Finished, context: SkillContext, turn: RunningTurn) -> Finished:
         """Store the answer; the end with what is known of it now."""
@@ -284,7 +292,7 @@ class Engine:
         context = self._context(message, conversation, understanding, turn)
         skill = self._answering.get(understanding.name.removeprefix(COMMAND_PREFIX))
         if skill is None:  # nobody's, or one that the channel answers itself if it is given without more
-            yield TextDelta(_unknown_command(understanding, context.texts))
+            yield TextDelta(unknown_command(understanding, context.texts))
             yield Finished(understanding=understanding, act=Act("reject", {"reason": "unknown_command"}))
             return
         async with aclosing(skill.respond(context)) as reply:
@@ -386,11 +394,3 @@ class Engine:
 
 def _is_command(understanding: Understanding) -> bool:
     return understanding.name.startswith(COMMAND_PREFIX) or understanding.name == UNKNOWN_COMMAND
-
-
-def _unknown_command(understanding: Understanding, texts: Texts) -> str:
-    name = understanding.slots.get("name") or understanding.name.removeprefix(COMMAND_PREFIX)
-    near = understanding.slots.get("near")
-    if not isinstance(near, tuple) or not near:
-        return texts.get("commands.unknown", name=name)
-    return texts.get("commands.unknown_near", name=name, near=", ".join(f"`/{other}`" for other in near))

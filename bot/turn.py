@@ -142,3 +142,12 @@ def name_from(text: str) -> str:
     """The name of a conversation that begins with this text."""
     line = " ".join(text[: NAME_LENGTH * 8].split())
     return line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"
+
+
+def unknown_command(understanding: Understanding, texts: Texts) -> str:
+    """That there is no such command, and what it may have been meant to be."""
+    name = understanding.slots.get("name") or understanding.name.rpartition(".")[2]
+    near = understanding.slots.get("near")
+    if not isinstance(near, tuple) or not near:
+        return texts.get("commands.unknown", name=name)
+    return texts.get("commands.unknown_near", name=name, near=", ".join(f"`/{other}`" for other in near))

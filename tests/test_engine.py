@@ -37,6 +37,8 @@ from bot.types import (
     Sampling,
     Status,
     TextDelta,
+    Turn,
+    TurnDraft,
     TurnState,
 )
 from bot.understanding.commands import CommandRecognizer
@@ -263,6 +265,26 @@ async def test_a_stopped_reply_keeps_what_was_said(tmp_path: Path) -> None:
         assert turn is not None
         assert (turn.text, turn.state) == (text_of(events), TurnState.STOPPED)
         assert not await dialogue.engine.stop(HERE)
+
+
+async def test_a_stop_while_the_answer_is_being_stored_comes_too_late(
+    dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storing, append = asyncio.Event(), dialogue.store.append_turn
+
+    async def append_slowly(draft: TurnDraft) -> Turn:
+        if draft.role is Role.ASSISTANT:
+            storing.set()
+            await asyncio.sleep(0.05)
+        return await append(draft)
+
+    monkeypatch.setattr(dialogue.store, "append_turn", append_slowly)
+    running = asyncio.create_task(dialogue.say("Hello"))
+    await storing.wait()
+    await dialogue.engine.stop(HERE)
+    end = end_of(await running)
+    assert isinstance(end, Finished)
+    assert (end.state, end.turn_id) == (TurnState.COMPLETE, 2)
 
 
 async def test_the_stop_command_reaches_the_running_reply(tmp_path: Path) -> None:
