@@ -28,7 +28,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin parley \
-    && install --directory --owner=parley --group=parley /data
+    && install --directory --mode=0700 --owner=parley --group=parley /data
 COPY --from=build /opt/parley /opt/parley
 ENV PATH="/opt/parley/bin:$PATH" \
     PARLEY_HOME=/data \
