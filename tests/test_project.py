@@ -20,9 +20,9 @@ from bot.cli import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "prompts").rglob("README.md")])
 TARGETS = (
-    "help", "chat", "test", "lint", "format", "types", "contracts", "check", "model", "bench", "bench-channels", "chaos",
-    "clean",
-)  # fmt: skip
+    *("help", "chat", "test", "lint", "format", "types", "contracts", "check", "model", "clean"),
+    *("bench", "bench-channels", "chaos"),
+)
 
 
 def read(name: str) -> str:
