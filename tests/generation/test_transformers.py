@@ -334,8 +334,16 @@ async def test_closing_a_stream_lets_a_waiting_request_run(folder: Path) -> None
 
 
 async def test_a_cancelled_reader_stops_its_request(generator: TransformersGenerator) -> None:
-    reading = asyncio.create_task(reply_of(generator, FOX, Sampling(temperature=0)))
-    await reply_of(generator, ask("dog"), replace(GREEDY, max_tokens=1))
+    begun = asyncio.Event()
+
+    async def read() -> None:
+        async with aclosing(generator.stream(FOX, Sampling(temperature=0))) as events:
+            async for _ in events:
+                begun.set()
+                await asyncio.Event().wait()  # in the midst of it, however fast the rest comes
+
+    reading = asyncio.create_task(read())
+    await begun.wait()
     reading.cancel()
 
     with pytest.raises(asyncio.CancelledError):
