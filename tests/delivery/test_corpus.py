@@ -8,14 +8,14 @@ import time
 import pytest
 
 from bot.channel import Format
-from bot.delivery.layout import Line, lay_out
+from bot.delivery.layout import lay_out
 from bot.delivery.markdown import Markdown, render_markdown
 from bot.delivery.markup import Document, parse
 from bot.delivery.rendering import Plain, Spans, render_spans
 from bot.delivery.splitting import split
 from tests.delivery.corpus import Author, documents
 from tests.delivery.entity_rules import violations
-from tests.delivery.reading import together, utf16, visible
+from tests.delivery.reading import together, unrepeated, utf16, without_table_heads
 
 TEXTS = documents()
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -24,17 +24,6 @@ CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 @pytest.fixture(scope="module")
 def parsed() -> list[Document]:
     return [parse(text) for text in TEXTS]
-
-
-def _unrepeated(lines: tuple[Line, ...]) -> str:
-    return visible("".join(line.marker + line.text for line in lines))
-
-
-def _without_table_heads(text: str, lines: tuple[Line, ...]) -> str:
-    """Repeated headers are the one thing that is said twice."""
-    for head in {line.repeated for line in lines if line.repeated}:
-        text = text.replace(visible("".join(line.text for line in head)), "")
-    return text
 
 
 def test_there_are_five_hundred_different_documents() -> None:
@@ -61,7 +50,7 @@ def test_messages_of_every_document_say_all_of_it(parsed: list[Document], longes
         dialect = Spans() if longest >= 128 else Plain()
         lines = lay_out(document, adapt=dialect.adapt)
         said = together(split(document, longest=longest, measure=utf16))
-        assert _without_table_heads(said, lines) == _without_table_heads(_unrepeated(lines), lines)
+        assert without_table_heads(said, lines) == without_table_heads(unrepeated(lines), lines)
 
 
 def test_a_whole_rendering_keeps_the_rules_but_for_the_number_of_spans(parsed: list[Document]) -> None:
