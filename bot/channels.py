@@ -29,7 +29,7 @@ from bot.delivery.formatting import Formatter
 from bot.delivery.governor import Governor
 from bot.delivery.outbox import Outbox, Surroundings
 from bot.delivery.streaming import Channel
-from bot.errors import ChannelError, ConfigurationError, ParleyError, Rejected
+from bot.errors import ChannelError, ConfigurationError, ParleyError, PluginError, Rejected
 from bot.exchange import Exchange
 from bot.ledger import Parcel, ParcelState
 from bot.patience import Sleep
@@ -87,12 +87,21 @@ def plan_channels(configuration: Configuration, names: tuple[str, ...] = ()) -> 
 
 def _plan(name: str, table: Mapping[str, Any], configuration: Configuration) -> ChannelPlan:
     values = dict(table)
-    adapter_class = cast(AdapterClass, plugins.load("adapters", str(values.pop("adapter", name))))
+    adapter_class = _adapter_class(name, str(values.pop("adapter", "")))
     try:
         config = adapter_class.Config.model_validate(values)
     except ValidationError as error:
         raise _explained(error, name, adapter_class.Config, configuration) from None
     return ChannelPlan(name, lambda: adapter_class(config, name=name, home=configuration.home))
+
+
+def _adapter_class(name: str, adapter: str) -> AdapterClass:
+    try:
+        return cast(AdapterClass, plugins.load("adapters", adapter or name))
+    except PluginError as error:
+        if adapter or error.key != "errors.plugin_unknown":
+            raise
+        raise ConfigurationError("channels.no_adapter", name=name, hint=error.values["hint"]) from None
 
 
 def _explained(

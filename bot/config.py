@@ -121,6 +121,7 @@ def _matching(pattern: str, kind: str) -> AfterValidator:
 
 _Person = Annotated[str, _matching(r"[^:/\s]+:\S+", "person")]
 _PersonOrChat = Annotated[str, _matching(r"[^:/\s]+[:/]\S+", "person_or_chat")]
+_Channel = Annotated[str, _matching(r"[^:/\s]+", "channel")]
 _Place = Annotated[str, _matching(r"[^:/\s]+(/\S+)?", "place")]
 AccessMode = Literal["pairing", "open", "allow"]
 
@@ -175,7 +176,7 @@ class Settings(_Section):
     storage: StorageSection = StorageSection()
     log: LogSection = LogSection()
     plugins: PluginsSection = PluginsSection()
-    channels: dict[str, dict[str, Any]] = {}
+    channels: dict[_Channel, dict[str, Any]] = {}
     """One table a channel; each adapter checks its own."""
 
     @field_validator("timezone")

@@ -328,6 +328,7 @@ def test_wrong_values_of_variables_are_told_together() -> None:
         ('owners = ["telegram/-100123"]', '`access.owners` must be a person on a channel, such as "telegram:12345"'),
         ('blocked = ["ann"]', "`access.blocked` must be a person"),
         ('modes = { "telegram:-100123" = "open" }', "`access.modes.telegram:-100123` must be a channel"),
+        ('mode = "open"\n[channels."my:bot"]', "`channels.my:bot` must be a name without spaces, colons and slashes"),
         ('modes = { telegram = "opne" }', 'must be one of "pairing", "open", "allow", not "opne"'),
     ],
 )

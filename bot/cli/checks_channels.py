@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bot.cli.checks import Finding, Patient, Status
 from bot.errors import ChannelError, ParleyError
 from bot.ledger import Parcel
+
+if TYPE_CHECKING:
+    from bot.channels import ChannelPlan
 
 TOLD_PARCELS = 3
 CONNECT_SECONDS = 20.0
@@ -42,28 +46,40 @@ def check_connections(patient: Patient) -> Finding:
     """Whether each platform takes the account; what its owner should know of it."""
     if not patient.configuration.settings.channels:
         return Finding(patient.tell("doctor.no_channels"))
-    told, status = asyncio.run(_connect(patient))
-    mend = patient.tell("doctor.mend_connections") if status is Status.BROKEN else ""
-    return Finding(" ".join(told), mend=mend, status=status)
+    told = asyncio.run(_connect_all(patient))
+    is_broken = any(problem for _, problem in told)
+    mend = patient.tell("doctor.mend_connections") if is_broken else ""
+    return Finding("\n".join(line for line, _ in told), mend=mend, status=Status.BROKEN if is_broken else Status.OK)
 
 
-async def _connect(patient: Patient) -> tuple[list[str], Status]:
+async def _connect_all(patient: Patient) -> list[tuple[str, bool]]:
+    """A line on each channel, and whether it tells of a problem."""
     from bot.channels import plan_channels
 
-    told, status = list[str](), Status.OK
+    told: list[tuple[str, bool]] = []
+    accounts: dict[tuple[type, str], str] = {}
     for plan in plan_channels(patient.configuration):
         try:
-            async with asyncio.timeout(CONNECT_SECONDS), plan.open() as adapter:
-                told.append(patient.tell("doctor.connected", name=plan.name, account=adapter.account))
-                told += [patient.texts.find(key) or key for key in await adapter.remarks()]
+            async with asyncio.timeout(CONNECT_SECONDS):
+                told.append(await _connect(plan, patient, accounts))
+            continue
         except ChannelError as error:
-            told.append(patient.tell("doctor.not_connected", name=plan.name, problem=error.told(patient.texts)))
-            status = Status.BROKEN
+            problem = error.told(patient.texts)
         except TimeoutError:
             problem = patient.tell("doctor.no_answer", seconds=round(CONNECT_SECONDS))
-            told.append(patient.tell("doctor.not_connected", name=plan.name, problem=problem))
-            status = Status.BROKEN
-    return told, status
+        told.append((patient.tell("doctor.not_connected", name=plan.name, problem=problem), True))
+    return told
+
+
+async def _connect(plan: ChannelPlan, patient: Patient, accounts: dict[tuple[type, str], str]) -> tuple[str, bool]:
+    """The line on one; `accounts` knows the channels before it by their account."""
+    async with plan.open() as adapter:
+        other = accounts.setdefault((type(adapter), adapter.account), plan.name)
+        if other != plan.name:
+            return patient.tell("doctor.same_account", name=plan.name, other=other), True
+        line = patient.tell("doctor.connected", name=plan.name, account=adapter.account)
+        remarks = [patient.texts.find(key) or key for key in await adapter.remarks()]
+        return " ".join([line, *remarks]), False
 
 
 def check_outbox(patient: Patient) -> Finding:
