@@ -31,7 +31,7 @@ from adapters.contract_platform import (
     Seen,
     receiving,
 )
-from bot.channel import Adapter, Budget, Content, Format, PreviewStyle, Span, TextFile, UpdateKind
+from bot.channel import Adapter, Budget, CommandInfo, Content, Format, PreviewStyle, Span, TextFile, UpdateKind
 from bot.errors import ChannelError, Gone, Moved, OutcomeUnknown, RateLimited, Rejected, Unreachable
 from bot.types import Address
 
@@ -356,8 +356,9 @@ class AdapterContract:
         if can.private_preview is PreviewStyle.DRAFT:
             for text in ("Hel", "Hello"):
                 await adapter.preview(address, "7", Content(text))
-        for language in ("", "en", "zh"):
-            await adapter.announce([("help", "Shows what there is"), ("new", "开始")], language)
+        summaries = {"": "Shows what there is", "en": "Shows what there is", "zh": "有什么"}
+        await adapter.announce([CommandInfo("help", summaries), CommandInfo("model", summaries, "[NAME]", True)])
+        assert await adapter.keeper(address) != address
 
     # what goes wrong
 

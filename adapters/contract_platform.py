@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from bot.channel import Adapter, Update, UpdateKind
 from bot.errors import StorageError, Unreachable
-from bot.types import Message
+from bot.types import Address, Message
 
 DEADLINE_SECONDS = 10.0
 PROMPT_SECONDS = 5.0
@@ -141,6 +142,15 @@ class ScriptedIntake:
                 await self._changed.wait_for(lambda: False)
             self.kept.extend(update for update in updates if not any(_is_same(update, known) for known in self.kept))
             self._changed.notify_all()
+
+    async def since(self) -> datetime | None:
+        """When the newest message was said that was kept."""
+        return max((update.message.at for update in self._of(UpdateKind.MESSAGE)), default=None)
+
+    async def private_chats(self) -> list[Address]:
+        """Where something was said in private, latest first."""
+        said = [update.message for update in self._of(UpdateKind.MESSAGE)]
+        return list(dict.fromkeys(message.address for message in reversed(said) if message.is_private))
 
     async def messages(self, count: int = 1, kind: UpdateKind = UpdateKind.MESSAGE) -> list[Update]:
         """What was kept of one kind, once there is so much of it."""

@@ -15,7 +15,7 @@ from bot.protocols import Partner, Reply
 from bot.texts import Texts
 from bot.types import Failed, Finished, Message, ReplyEvent, Status, TextDelta, TurnState
 
-RETRY, UP, DOWN, WHY = "retry", "up", "down", "why"
+RETRY, UP, DOWN, WHY, STOP = "retry", "up", "down", "why", "stop"
 BUTTONS = (RETRY, UP, DOWN, WHY)
 EXCERPT_CHARACTERS = 300
 """Of a reply that is sent as a file, what is shown in the chat."""
@@ -94,6 +94,7 @@ class Answering:
             turn_id=end.turn_id,
             arrival_id=arrivals[-1].id,
             is_repeat=preview.is_unknown,
+            key=preview.key,
         )
         return Answer(drafts, end.turn_id)
 
@@ -162,11 +163,18 @@ async def interrupt(channel: Channel, partner: Partner, arrival: Arrival, is_wan
 def reply_target(message: Message) -> str:
     """The message to reply to: in groups the question, so that everybody sees what is answered; in private none.
 
-    Where a button was pressed, it is what the button stands under.
+    Where a button was pressed, it is what the button stands under; where a place is held for the answer, that.
     """
+    if message.placeholder:
+        return message.placeholder
     if not message.id:  # a button was pressed
         return message.reply_to
     return "" if message.is_private else message.id
+
+
+def placeholders(message: Message) -> list[str]:
+    """What the answer is to take the place of."""
+    return [message.placeholder] if message.placeholder else []
 
 
 def in_words(waited: timedelta, texts: Texts) -> str:

@@ -5,8 +5,9 @@ Frozen values and the two seams `Adapter` and `Intake`; knows no platform.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from itertools import accumulate
 from typing import Protocol
@@ -71,6 +72,15 @@ class Intake(Protocol):
             StorageError: they could not be kept; the platform must not be told, and they are to be tried again.
         """
 
+    async def since(self) -> datetime | None:
+        """When the newest message was said that is kept; None where there is none.
+
+        For platforms that do not tell later what was said while nobody listened, but let it be read.
+        """
+
+    async def private_chats(self) -> Sequence[Address]:
+        """Where people have talked with the assistant in private: those of the last weeks, latest first, bounded."""
+
 
 # -- what is sent -------------------------------------------------------------------------------------------
 
@@ -108,12 +118,20 @@ class Content:
     """The platform's id of the message that it answers."""
     file: TextFile | None = None
     """A file that goes with it; `text` then has at most a thousand signs. Such a message is sent, never edited."""
+    key: str = ""
+    """Names the message: see `Capabilities.key_seconds`."""
 
 
 def in_utf16(content: Content) -> list[Span]:
     """The spans of the content, counted in UTF-16 units."""
     units = [0, *accumulate(2 if sign > "\uffff" else 1 for sign in content.text)]
     return [replace(span, start=units[span.start], end=units[span.end]) for span in content.spans]
+
+
+def in_rows(content: Content) -> list[tuple[tuple[str, str], ...]]:
+    """The buttons under the content in rows: three of a few letters in each, or two."""
+    width = 3 if all(len(shown) <= 12 for shown, _ in content.choices) else 2
+    return [content.choices[start : start + width] for start in range(0, len(content.choices), width)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +189,9 @@ class Capabilities:
     can_type: bool = False
     can_choose: bool = False
     can_send_files: bool = False
+    key_seconds: float = 0.0
+    """For how long the platform knows `Content.key` again: what is sent a second time with the same key is not shown
+    a second time, and the receipt names the message that is there. 0 is never."""
     private_preview: PreviewStyle = PreviewStyle.NONE
     group_preview: PreviewStyle = PreviewStyle.NONE
     # how much may be sent
@@ -183,12 +204,36 @@ class Capabilities:
         return len(text.encode("utf-16-le", "surrogatepass")) // 2 if self.utf16 else len(text)
 
 
+@dataclass(frozen=True, slots=True)
+class CommandInfo:
+    """A command, as the menus of a platform show it."""
+
+    name: str
+    summaries: Mapping[str, str]
+    """What it does, by language; that of "" stands for every other."""
+    argument: str = ""
+    """What may follow, as help shows it; empty where nothing may."""
+    is_discreet: bool = False
+    """Whether only the one who gives it should read the answer."""
+
+
+def by_language(commands: Sequence[CommandInfo]) -> dict[str, list[tuple[str, str]]]:
+    """The names and summaries of commands, in each language."""
+    languages = {language: None for command in commands for language in command.summaries}
+    return {language: [(command.name, command.summaries[language]) for command in commands] for language in languages}
+
+
+async def no_keeper(self: object, address: Address) -> Address | None:
+    """What `Adapter.keeper` is on platforms that do not tell whom to ask."""
+
+
 class Adapter(Protocol):
     """One account on one platform: translates, and nothing more. It is entered before anything else is called.
 
     What sends raises, all from `bot.errors`: `RateLimited` (the platform names a time to wait), `Rejected` (it will not
-    have it, now or later), `AccountRefused` (nor anything else from this account), `Gone` (nobody is there any more),
-    `Moved` (the chat has another id), `Unreachable` (it surely did not arrive), `OutcomeUnknown` (it may have arrived).
+    have it, now or later), `NotPermitted` (until somebody grants a permission), `AccountRefused` (nor anything else
+    from this account), `Gone` (nobody is there any more), `Moved` (the chat has another id), `Unreachable` (it surely
+    did not arrive), `OutcomeUnknown` (it may have arrived).
     """
 
     @property
@@ -215,8 +260,11 @@ class Adapter(Protocol):
 
     async def send(self, address: Address, content: Content) -> Receipt: ...
 
-    async def edit(self, receipt: Receipt, content: Content) -> None:
-        """Make the message read as `content`; a message that does so already is no error."""
+    async def edit(self, receipt: Receipt, content: Content) -> Receipt | None:
+        """Make the message read as `content`; a message that does so already is no error.
+
+        Returns where it stands from now on, if that is elsewhere: a placeholder is another message once it is edited.
+        """
 
     async def delete(self, receipt: Receipt) -> None:
         """Take the message away; one that is gone already is no error."""
@@ -227,8 +275,12 @@ class Adapter(Protocol):
     async def typing(self, address: Address) -> None:
         """Show for some seconds that an answer is being made."""
 
-    async def acknowledge(self, update: Update, text: str = "") -> None:
-        """Tell the platform that a CHOICE was noticed, showing `text` briefly; too late is no error."""
+    async def acknowledge(self, update: Update, text: str = "", *, is_answered: bool = False) -> str:
+        """Tell the platform that a CHOICE was noticed, showing `text` briefly; too late is no error.
+
+        Where it `is_answered` later, returns a placeholder (`Message.placeholder`) for an answer that only who pressed
+        will read; empty where the platform has no such thing.
+        """
 
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         """The content of an attachment, in chunks."""
@@ -236,5 +288,8 @@ class Adapter(Protocol):
     async def remarks(self) -> Sequence[str]:
         """What its owner should know about the account, as keys of texts or in words: a switch that is off, say."""
 
-    async def announce(self, commands: Sequence[tuple[str, str]], language: str) -> None:
-        """Tell the platform which commands there are: (name, what it does), in a language; empty is the default."""
+    async def announce(self, commands: Sequence[CommandInfo]) -> None:
+        """Tell the platform which commands there are."""
+
+    async def keeper(self, address: Address) -> Address | None:
+        """The private chat of somebody who can grant permissions there; None where the platform does not tell."""

@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -22,17 +23,18 @@ from bot.access import Access, AccessSettings
 from bot.answering import ExchangeSettings
 from bot.app import App
 from bot.attachments import Attachments
-from bot.channel import Adapter
+from bot.channel import Adapter, CommandInfo, Content
 from bot.config import FILE_NAME, Configuration
 from bot.config_errors import WrongValues, explain
 from bot.delivery.formatting import Formatter
 from bot.delivery.governor import Governor
 from bot.delivery.outbox import Outbox, Surroundings
 from bot.delivery.streaming import Channel
-from bot.errors import ChannelError, ConfigurationError, ParleyError, PluginError, Rejected
+from bot.errors import ChannelError, ConfigurationError, NotPermitted, ParleyError, PluginError, Rejected
 from bot.exchange import Exchange
-from bot.ledger import Parcel, ParcelState
+from bot.ledger import Parcel, ParcelDraft, ParcelState
 from bot.patience import Sleep
+from bot.protocols import Command
 from bot.texts import LANGUAGES, Texts
 from bot.types import Address
 
@@ -46,6 +48,7 @@ DELIVERY_GRACE_SECONDS = 10.0
 WATCH_SECONDS = 3.0
 """How often the outbox is looked at for what other processes put there."""
 GOVERNOR = "governor"
+COMPLAINTS_APART = timedelta(days=1)
 
 
 class AdapterClass(Protocol):
@@ -176,6 +179,7 @@ async def serve(
         await app.store.rate(turn_id, f"{adapter.name}:{person}", value, at=now())
 
     outbox.on_refusal = keep
+    outbox.on_missing_permission = Complaints(adapter, app, outbox).tell
     channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now, sleep)
     access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
     attachments = Attachments(configuration.home, longest_bytes=configuration.settings.chat.longest_attachment_bytes)
@@ -195,6 +199,34 @@ async def serve(
         with suppress(TimeoutError):
             await asyncio.wait_for(outbox.wait_idle(), DELIVERY_GRACE_SECONDS)
         await outbox.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Complaints:
+    """Tells those who can mend it that a permission is missing: for each place and permission once a day."""
+
+    adapter: Adapter
+    app: App
+    outbox: Outbox
+
+    async def tell(self, address: Address, error: NotPermitted) -> None:
+        """Something could not be sent to `address`."""
+        try:
+            await self._tell(address, error)
+        except ParleyError as problem:
+            logger.warning("nobody could be told that a permission is missing: %s", problem)
+
+    async def _tell(self, address: Address, error: NotPermitted) -> None:
+        scope, key, now = address.key, f"missing/{error.permission}", self.app.clock.now()
+        told = await self.app.store.setting(scope, key)
+        if told and now - datetime.fromisoformat(told) < COMPLAINTS_APART:
+            return
+        keeper = await self.adapter.keeper(address)
+        if keeper is None or keeper == address:
+            return
+        await self.app.store.set_setting(scope, key, now.isoformat())
+        text = self.app.texts.get("delivery.not_permitted", place=error.place, permission=error.permission)
+        await self.outbox.post([ParcelDraft(keeper, Content(text))])
 
 
 async def _undelivered(adapter: Adapter, app: App) -> list[Parcel]:
@@ -218,18 +250,19 @@ async def _watch(adapter: Adapter, app: App, outbox: Outbox) -> None:
 
 
 async def _announce(adapter: Adapter, app: App) -> None:
-    """Tell the platform which commands there are, in every language."""
-    for language in ("", *LANGUAGES):
-        texts = Texts(language) if language else app.texts
-        told = [
-            (name, texts.find(command.summary) or name)
-            for name, command in app.engine.commands.items()
-            if not command.hidden
-        ]
-        try:
-            await adapter.announce(told, language)
-        except ChannelError as error:
-            logger.warning("commands could not be announced: %s", error)
+    """Tell the platform which commands there are."""
+    told = [_info(command, app.texts) for command in app.engine.commands.values() if not command.hidden]
+    try:
+        await adapter.announce(told)
+    except ChannelError as error:
+        logger.warning("commands could not be announced: %s", error)
+
+
+def _info(command: Command, texts: Texts) -> CommandInfo:
+    """The command as menus show it: in every language, and in that of the configuration for everybody else."""
+    spoken = {"": texts} | {language: Texts(language) for language in LANGUAGES}
+    summaries = {language: each.find(command.summary) or command.name for language, each in spoken.items()}
+    return CommandInfo(command.name, summaries, command.argument, command.discreet)
 
 
 def exchange_settings(configuration: Configuration) -> ExchangeSettings:

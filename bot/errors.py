@@ -13,7 +13,8 @@
     ├── ChannelError           a platform did not do what was asked
     │   ├── RateLimited            it names a time to wait
     │   ├── Rejected               it will not have it, now or later
-    │   │   └── AccountRefused         nor anything else from this account
+    │   │   ├── AccountRefused         nor anything else from this account
+    │   │   └── NotPermitted           until somebody grants a permission
     │   ├── Gone                   nobody is there any more: blocked, removed, deactivated
     │   ├── Moved                  the chat goes on under another id
     │   └── Unreachable            it surely did not arrive
@@ -103,6 +104,15 @@ class Rejected(ChannelError):
 
 class AccountRefused(Rejected):
     """The platform refuses the account: its token is wrong or revoked. What is to be sent waits until it is good."""
+
+
+class NotPermitted(Rejected):
+    """The account lacks a permission: `permission`, as the platform calls it, at `place`, as people there call it."""
+
+    def __init__(self, reason: str, *, permission: str, place: str) -> None:
+        super().__init__(reason)
+        self.permission = permission
+        self.place = place
 
 
 class Gone(ChannelError):

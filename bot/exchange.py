@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.access import Access, Allowed, Pairing, Refused
-from bot.answering import DOWN, RETRY, UP, WHY, Answering, ExchangeSettings, interrupt, reply_target
+from bot.answering import Answering, ExchangeSettings, interrupt, placeholders, reply_target
 from bot.attachments import Attachments
 from bot.channel import Content, Update, UpdateKind
 from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel
-from bot.errors import ChannelError, StorageError
+from bot.errors import StorageError
+from bot.gestures import Gestures, Rate
 from bot.lane import Lane, with_message
 from bot.ledger import Arrival, ParcelDraft
 from bot.protocols import Partner, Reply
@@ -32,9 +34,9 @@ logger = logging.getLogger(__name__)
 MOST_ATTEMPTS = 5
 """Starts of the program at which an arrival was found left over: then it is taken to be what ends the program."""
 STORAGE_RETRY_SECONDS = 2.0
-STOP = "stop"
 KNOWN_LANGUAGES = 10_000
-THUMBS = {"👍": 1, "❤": 1, "❤️": 1, "👎": -1}
+REMEMBERED_CHATS, MOST_CHATS = timedelta(days=30), 1000
+"""Private chats that an adapter is told of."""
 
 
 class Exchange:
@@ -48,7 +50,7 @@ class Exchange:
         attachments: Attachments,
         settings: ExchangeSettings,
         *,
-        rate: Callable[[int, str, int | None], Coroutine[object, object, None]],
+        rate: Rate,
     ) -> None:
         """
         Args:
@@ -64,7 +66,7 @@ class Exchange:
         self._access = access
         self._attachments = attachments
         self._settings = settings
-        self._rate = rate
+        self._gestures = Gestures(channel, partner, rate)
         self._answering = Answering(channel, settings)
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
@@ -83,6 +85,16 @@ class Exchange:
             if self._arrived and not self._admits:
                 self._admits = True
                 self._spawn(self._admit_all())
+
+    async def since(self) -> datetime | None:
+        """When the newest message was said that is kept; see `bot.channel.Intake`."""
+        return await self._channel.ledger.newest(self._channel.adapter.name, self._channel.adapter.account)
+
+    async def private_chats(self) -> list[Address]:
+        """Where people have talked with the assistant in private lately; see `bot.channel.Intake`."""
+        adapter, after = self._channel.adapter, self._channel.now() - REMEMBERED_CHATS
+        places = await self._channel.ledger.places(adapter.name, adapter.account, after=after)
+        return [place for place in places if adapter.is_private(place)][:MOST_CHATS]
 
     async def resume(self, arrivals: Sequence[Arrival]) -> None:
         """Deal with what an earlier run left over. What it had begun to answer goes on from there."""
@@ -134,7 +146,7 @@ class Exchange:
             return with_message(arrival, replace(update.message, is_from_owner=verdict.is_owner))
         texts = self._texts(message)
         if is_press:
-            self._spawn(self._acknowledge(update, texts.get("delivery.not_yours")))
+            self._spawn(self._gestures.acknowledge(update, texts.get("delivery.not_yours")))
         text = verdict.told(texts) if isinstance(verdict, Refused | Pairing) and not is_press else ""
         await self._finish([arrival.id], arrival, [Content(text)] if text else [])
         return None
@@ -273,7 +285,8 @@ class Exchange:
         """Follow the reply and put it into the outbox; False if it is to begin anew."""
         arrivals = list(lane.running)
         texts = self._texts(arrivals[-1].update.message)
-        answer = await self._answering.follow(reply, arrivals, texts, targets=targets)
+        held = placeholders(arrivals[-1].update.message)
+        answer = await self._answering.follow(reply, arrivals, texts, targets=targets or held)
         if lane.restarts:
             return False
         await self._settle(lane.end_turn(), answer.drafts)
@@ -293,44 +306,16 @@ class Exchange:
         update, ledger = arrival.update, self._channel.ledger
         match update.kind:
             case UpdateKind.CHOICE:
-                await self._choose(arrival)
-                return
+                if said := await self._gestures.choose(update, self._texts(update.message)):
+                    await self._take_in(replace(arrival, update=said))
+                    return
             case UpdateKind.REACTION:
-                await self._react(update)
+                await self._gestures.react(update)
             case UpdateKind.MOVED:
                 await ledger.move(update.message.address, replace(update.message.address, chat=update.detail))
             case UpdateKind.GONE:
                 await ledger.set_aside_all(update.message.address, "gone")
         await self._settle([arrival.id], [])
-
-    async def _react(self, update: Update) -> None:
-        turn = await self._channel.ledger.turn_shown(update.message.address, update.message.id)
-        if turn is not None and (not update.detail or update.detail in THUMBS):
-            await self._rate(turn, update.message.person.id, THUMBS.get(update.detail))
-
-    async def _choose(self, arrival: Arrival) -> None:
-        """A button was pressed."""
-        update = arrival.update
-        texts = self._texts(update.message)
-        name, _, number = update.detail.partition(":")
-        if name in (UP, DOWN) and number.isdigit():
-            await self._rate(int(number), update.message.person.id, 1 if name == UP else -1)
-            await self._acknowledge(update, texts.get("delivery.thanks"))
-        elif name in (RETRY, WHY):
-            await self._acknowledge(update)
-            said = replace(update.message, id="", text=f"/{name}", reply_to=update.message.id)
-            await self._take_in(replace(arrival, update=replace(update, kind=UpdateKind.MESSAGE, message=said)))
-            return
-        else:
-            stopped = name == STOP and await self._partner.stop(update.message.address)
-            await self._acknowledge(update, texts.get("commands.stop_done" if stopped else "commands.nothing_to_stop"))
-        await self._settle([arrival.id], [])
-
-    async def _acknowledge(self, update: Update, text: str = "") -> None:
-        try:
-            await self._channel.adapter.acknowledge(update, text)
-        except ChannelError as error:
-            logger.info("a button could not be acknowledged: %s", error)
 
     # -- ends -----------------------------------------------------------------------------------------------
 
@@ -338,8 +323,14 @@ class Exchange:
         self, ids: Sequence[int], arrival: Arrival, contents: Sequence[Content], *, targets: Sequence[str] = ()
     ) -> None:
         message = arrival.update.message
-        about = reply_target(message)
-        drafts = drafts_of(contents, message.address, targets=targets, reply_to=about, arrival_id=arrival.id)
+        drafts = drafts_of(
+            contents,
+            message.address,
+            targets=targets or placeholders(message),
+            can_delete=self._channel.adapter.capabilities.can_delete,
+            reply_to=reply_target(message),
+            arrival_id=arrival.id,
+        )
         await self._settle(ids, drafts)
 
     async def _settle(self, ids: Sequence[int], drafts: Sequence[ParcelDraft]) -> None:

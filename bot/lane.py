@@ -126,6 +126,7 @@ class Lane:
             one.kind is other.kind is UpdateKind.MESSAGE
             and one.message.person.id == other.message.person.id
             and not other.message.reply_to
+            and not (one.message.placeholder or other.message.placeholder)
             and not self.is_command(one.message.text)
             and not self.is_command(other.message.text)
             # what an earlier run began to answer is answered by itself, so that its answer is found again

@@ -94,6 +94,12 @@ class Ledger(Protocol):
     async def arrivals(self) -> list[Arrival]:
         """Everything that is not dealt with, oldest first."""
 
+    async def newest(self, channel: str, account: str) -> datetime | None:
+        """When the newest message was said that was accepted there; None where there is none."""
+
+    async def places(self, channel: str, account: str, *, after: datetime) -> list[Address]:
+        """Where something was said after then, latest first."""
+
     async def begin(self, arrival_ids: Sequence[int]) -> None:
         """Count one more attempt to deal with them, for those that an earlier run left over."""
 
@@ -129,7 +135,7 @@ class Ledger(Protocol):
         A PREVIEW stays one, without attempts.
         """
 
-    async def aim(self, parcel_id: int, target: str) -> None:
+    async def aim(self, parcel_id: int, target: str, *, is_repeat: bool = True) -> None:
         """Turn a SEND into an EDIT of the message `target`, which was sent to hold its place."""
 
     async def set_aside(self, parcel_id: int, reason: str) -> None:

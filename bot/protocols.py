@@ -68,6 +68,8 @@ class Command:
     """Whether it is answered at once, beside a reply that is running."""
     hidden: bool = False
     """Whether no list shows it."""
+    discreet: bool = False
+    """Whether only the one who gives it should read the answer, where a platform can do that."""
 
     @property
     def summary(self) -> str:

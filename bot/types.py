@@ -34,6 +34,15 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The message that a thread grew from."""
+
+    address: Address
+    id: str
+    """The platform's id of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Who speaks, as the channel knows them."""
 
@@ -87,6 +96,17 @@ class Message:
     """The turn to go on from, of whatever conversation; None means from where the conversation stands."""
     is_resumed: bool = False
     """Whether an earlier attempt to answer may have been interrupted, so that parts of it may be stored."""
+    placeholder: str = ""
+    """The platform's id of a message that holds the place of the answer, and is edited to it."""
+    # in groups, where the platform tells
+    server: str = ""
+    """The community that the place belongs to."""
+    roles: tuple[str, ...] = ()
+    """The names of the person's roles there."""
+    is_from_admin: bool = False
+    """Whether the person may change the settings of the place."""
+    grew_from: Origin | None = None
+    """Where the thread began that this was said in."""
 
 
 # -- what is remembered -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 
 from bot import channel
+from bot.channel import UpdateKind
 from bot.ledger import Arrival, Method, Parcel, ParcelDraft, ParcelState
 from bot.types import Address
 from storage.engine import Database
@@ -64,6 +66,23 @@ class SqlLedger:
 
         def read(connection: Connection) -> list[Arrival]:
             return [arrival for row in connection.execute(query) if (arrival := _arrival_of(row))]
+
+        return await self._database.read(read)
+
+    async def newest(self, channel: str, account: str) -> datetime | None:
+        """When the newest message was said that was accepted there; None where there is none."""
+        is_ours = (inbox.c.channel == channel) & (inbox.c.account == account)
+        query = select(func.max(inbox.c.at)).where(is_ours, inbox.c.kind == UpdateKind.MESSAGE.value)
+        return await self._database.read(lambda connection: connection.scalar(query))
+
+    async def places(self, channel: str, account: str, *, after: datetime) -> list[Address]:
+        """Where something was said after then, latest first."""
+        is_ours = (inbox.c.channel == channel) & (inbox.c.account == account) & (inbox.c.at > after)
+        query = select(inbox.c.chat, inbox.c.thread).where(is_ours).group_by(inbox.c.chat, inbox.c.thread)
+        ordered = query.order_by(func.max(inbox.c.id).desc())
+
+        def read(connection: Connection) -> list[Address]:
+            return [Address(channel, row.chat, account, row.thread) for row in connection.execute(ordered)]
 
         return await self._database.read(read)
 
@@ -140,9 +159,11 @@ class SqlLedger:
         }
         await self._execute(_parcel(parcel_id, *UNSENT).values(**values))
 
-    async def aim(self, parcel_id: int, target: str) -> None:
+    async def aim(self, parcel_id: int, target: str, *, is_repeat: bool = True) -> None:
         """Turn a SEND into an EDIT of the message `target`, which was sent to hold its place."""
-        await self._execute(_parcel(parcel_id, *OPEN).values(method=Method.EDIT.value, target=target))
+        await self._execute(
+            _parcel(parcel_id, *OPEN).values(method=Method.EDIT.value, target=target, is_repeat=is_repeat)
+        )
 
     async def set_aside(self, parcel_id: int, reason: str) -> None:
         """Remember that no further attempt will be made: DEAD."""

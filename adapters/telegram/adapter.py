@@ -11,16 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from adapters.telegram import sending
 from adapters.telegram.receiving import Receiver
 from adapters.telegram.updates import Translator
-from bot.channel import Budget, Capabilities, Content, Format, Intake, PreviewStyle, Receipt, Update
+from bot.channel import CommandInfo, Content, Intake, Receipt, Update, by_language, no_keeper
 from bot.patience import Patience, Sleep
 from bot.types import Address, Attachment
-
-# https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-LIMITS: dict[str, Any] = {"account_budget": Budget(30, 30), "private_budget": Budget(1, 3)}
-LIMITS |= {"longest": 4096, "utf16": True, "group_budget": Budget(20 / 60, 5)}
-ABILITIES: dict[str, Any] = dict.fromkeys(("can_edit", "can_delete", "can_type", "can_choose", "can_send_files"), True)
-ABILITIES |= {"private_preview": PreviewStyle.DRAFT, "group_preview": PreviewStyle.EDIT}
-CAPABILITIES = Capabilities(Format.SPANS, **LIMITS, **ABILITIES)
 
 
 class TelegramAdapter:
@@ -41,7 +34,7 @@ class TelegramAdapter:
 
     def __init__(self, config: Config, *, name: str = "telegram", home: Path, sleep: Sleep = asyncio.sleep) -> None:
         """Prepare; nothing is sent. `home` is where adapters may keep files; this one has none."""
-        self.name, self.account, self.capabilities, self._config = name, "", CAPABILITIES, config
+        self.name, self.account, self.capabilities, self._config = name, "", sending.CAPABILITIES, config
         self._patience = Patience(logging.getLogger(__name__), "Receiving from Telegram", sleep)
         token, self._proxy = config.token.get_secret_value(), config.proxy or None
         self._bot = sending.new_bot(token, config.base_url, config.base_file_url, self._proxy)
@@ -69,8 +62,7 @@ class TelegramAdapter:
     async def send(self, address: Address, content: Content) -> Receipt:
         words = _place(address) | sending.shown(content, answers=True)
         with sending.told():
-            send = self._bot.send_document if content.file else self._bot.send_message
-            message = await send(**words)
+            message = await (self._bot.send_document if content.file else self._bot.send_message)(**words)
         return Receipt(address, str(message.message_id))
 
     async def edit(self, receipt: Receipt, content: Content) -> None:
@@ -91,9 +83,10 @@ class TelegramAdapter:
         with sending.told():
             await self._bot.send_chat_action(action="typing", **_place(address))
 
-    async def acknowledge(self, update: Update, text: str = "") -> None:
+    async def acknowledge(self, update: Update, text: str = "", *, is_answered: bool = False) -> str:
         with sending.told("query is too old"):
             await self._bot.answer_callback_query(update.message.text, text[:200])  # more is refused
+        return ""
 
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         return sending.fetch(self._bot, attachment, self._config.longest_download_bytes, self._proxy)
@@ -101,9 +94,12 @@ class TelegramAdapter:
     async def remarks(self) -> Sequence[str]:
         return () if self._bot.bot.can_read_all_group_messages else ("telegram.privacy_mode",)
 
-    async def announce(self, commands: Sequence[tuple[str, str]], language: str) -> None:
+    async def announce(self, commands: Sequence[CommandInfo]) -> None:
         with sending.told():
-            await self._bot.set_my_commands(commands, language_code=language)
+            for language, told in by_language(commands).items():
+                await self._bot.set_my_commands(told, language_code=language)
+
+    keeper = no_keeper
 
 
 def _place(address: Address) -> dict[str, Any]:

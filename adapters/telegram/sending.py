@@ -14,10 +14,16 @@ from telegram import error as errors
 from telegram.request import HTTPXRequest
 
 from adapters.download import download
-from bot.channel import Content, in_utf16
+from bot.channel import Budget, Capabilities, Content, Format, PreviewStyle, in_rows, in_utf16
 from bot.errors import AccountRefused, ChannelError, Gone, Moved, OutcomeUnknown, RateLimited, Rejected, Unreachable
 from bot.types import Attachment
 
+# https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+LIMITS: dict[str, Any] = {"account_budget": Budget(30, 30), "private_budget": Budget(1, 3)}
+LIMITS |= {"longest": 4096, "utf16": True, "group_budget": Budget(20 / 60, 5)}
+ABILITIES: dict[str, Any] = dict.fromkeys(("can_edit", "can_delete", "can_type", "can_choose", "can_send_files"), True)
+ABILITIES |= {"private_preview": PreviewStyle.DRAFT, "group_preview": PreviewStyle.EDIT}
+CAPABILITIES = Capabilities(Format.SPANS, **LIMITS, **ABILITIES)
 ENTITIES = {kind: kind for kind in ("bold", "italic", "strikethrough", "code", "pre", "spoiler")}
 ENTITIES |= {"link": "text_link", "quote": "blockquote"}
 LINK = re.compile("(https?|tg|mailto):", re.IGNORECASE)
@@ -37,9 +43,7 @@ def new_bot(token: str, base_url: str, base_file_url: str, proxy: str | None) ->
 
 def shown(content: Content, *, answers: bool = False) -> dict[str, Any]:
     """The arguments that say how a message looks and, where that is wanted, what it `answers` if that still exists."""
-    buttons = [InlineKeyboardButton(text, callback_data=data) for text, data in content.choices]
-    width = 3 if all(len(text) <= 12 for text, _ in content.choices) else 2
-    rows = [buttons[start : start + width] for start in range(0, len(buttons), width)]
+    rows = [[InlineKeyboardButton(text, callback_data=data) for text, data in row] for row in in_rows(content)]
     marks, preview = entities(content), LinkPreviewOptions(is_disabled=True)
     arguments: dict[str, Any] = {"text": content.text, "entities": marks, "link_preview_options": preview}
     if file := content.file:

@@ -2,7 +2,9 @@
 
 Every attempt is written down before it is made and its outcome after, so that a crash at any point leaves a trace.
 Where the outcome is unknown, an edit is simply made again; what was sent is sent once more, marked as a possible
-repeat, by way of a message that first only holds the place: so its text cannot arrive a third time.
+repeat, by way of a message that first only holds the place: so its text cannot arrive a third time. Where the platform
+knows messages again by a key (`bot.channel.Capabilities.key_seconds`), the same is done with the key of the first
+attempt, which finds that message if it is there: then nothing is repeated.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from bot.errors import (
     ChannelError,
     Gone,
     Moved,
+    NotPermitted,
     OutcomeUnknown,
     RateLimited,
     Rejected,
@@ -73,6 +76,8 @@ class Outbox:
         self._idle.set()
         self.on_refusal: Callable[[], Awaitable[None]] | None = None
         """Called when the platform named a time to wait, so that it can be kept."""
+        self.on_missing_permission: Callable[[Address, NotPermitted], Awaitable[None]] | None = None
+        """Called when something was set aside that a permission is missing for."""
 
     # -- what is to be delivered ----------------------------------------------------------------------------
 
@@ -169,9 +174,11 @@ class Outbox:
                     await self._note_delivered(parcel, parcel.target)
                     return
             except (Gone, Rejected) as error:
-                simpler = _simpler(parcel) if isinstance(error, Rejected) else None
+                simpler = None if isinstance(error, Gone | NotPermitted) else _simpler(parcel)
                 if simpler is None:
                     await self._set_aside(parcel, error.reason, queue, everything=isinstance(error, Gone))
+                    if isinstance(error, NotPermitted) and self.on_missing_permission:
+                        await self.on_missing_permission(parcel.address, error)
                     return
                 logger.warning("sent without formatting, since the platform refused it: %s", error.reason)
                 parcel = simpler
@@ -207,10 +214,10 @@ class Outbox:
         if parcel.method is Method.DELETE:
             await self._adapter.delete(Receipt(parcel.address, parcel.target))
             return parcel.target
-        content = self._remarked(parcel, waited)
+        content = replace(self._remarked(parcel, waited), key=key_of(parcel))
         if parcel.method is Method.EDIT:
-            await self._adapter.edit(Receipt(parcel.address, parcel.target), content)
-            return parcel.target
+            moved = await self._adapter.edit(Receipt(parcel.address, parcel.target), content)
+            return moved.id if moved else parcel.target
         return (await self._adapter.send(parcel.address, content)).id
 
     async def _hold_place(self, parcel: Parcel) -> Parcel:
@@ -219,16 +226,23 @@ class Outbox:
         if not (parcel.is_repeat and is_new and self._adapter.capabilities.can_edit):
             return parcel
         await self._ledger.attempt(parcel.id)
-        words = self._around.texts(parcel.address).get("delivery.repeat")
-        receipt = await self._adapter.send(parcel.address, Content(words, reply_to=parcel.content.reply_to))
-        await self._write(lambda: self._ledger.aim(parcel.id, receipt.id))
-        return replace(parcel, method=Method.EDIT, target=receipt.id)
+        is_known = self._is_known_again(parcel)
+        words = "…" if is_known else self._around.texts(parcel.address).get("delivery.repeat")
+        held = Content(words, reply_to=parcel.content.reply_to, key=key_of(parcel))
+        receipt = await self._adapter.send(parcel.address, held)
+        await self._write(lambda: self._ledger.aim(parcel.id, receipt.id, is_repeat=not is_known))
+        return replace(parcel, method=Method.EDIT, target=receipt.id, is_repeat=not is_known)
+
+    def _is_known_again(self, parcel: Parcel) -> bool:
+        """Whether the platform surely finds what was sent with the parcel's key, if it has arrived."""
+        _, _, made_at = key_of(parcel).partition("-")
+        return self._around.now().timestamp() - int(made_at) < self._adapter.capabilities.key_seconds
 
     def _remarked(self, parcel: Parcel, waited: float) -> Content:
         """The content, with what the person should know about how it arrived."""
         texts = self._around.texts(parcel.address)
         content = parcel.content
-        if parcel.is_repeat:
+        if parcel.is_repeat and not self._is_known_again(parcel):
             content = self._with_remark(content, texts.get("delivery.repeat"))
         elif waited >= TOLD_WAIT_SECONDS:
             content = self._with_remark(content, texts.get("delivery.waited", seconds=round(waited)))
@@ -292,6 +306,13 @@ class Outbox:
             await self._write(lambda: self._ledger.set_aside_all(parcel.address, reason))
             while len(queue.parcels) > 1:
                 queue.parcels.pop()
+
+
+def key_of(parcel: Parcel) -> str:
+    """Names what the parcel sends, in at most 25 signs: by its id, and when it was put into the outbox, since another
+    database may know another parcel by that id."""
+    assert parcel.created_at is not None
+    return parcel.content.key or f"{parcel.id}-{parcel.created_at.timestamp():.0f}"
 
 
 def _simpler(parcel: Parcel) -> Parcel | None:

@@ -22,6 +22,7 @@ def drafts_of(
     turn_id: int | None = None,
     arrival_id: int | None = None,
     is_repeat: bool = False,
+    key: str = "",
 ) -> list[ParcelDraft]:
     """One draft a part, in order; parts take the places of `targets` as far as there are any.
 
@@ -30,11 +31,12 @@ def drafts_of(
         address: where they go.
         targets: the platform's ids of messages that show an earlier form of the reply.
         can_delete: whether messages can be taken away; those that are too many are edited to an ellipsis otherwise.
-        reply_to: the message that the first part answers.
+        reply_to: the message that the first part answers; every part, where it is the first of `targets`.
         choices: buttons under the last part.
         turn_id: the turn that they show.
         arrival_id: what they answer.
         is_repeat: whether an earlier form may stand there without its id being known.
+        key: names that earlier form.
     """
     drafts = []
     free = deque(targets)
@@ -42,8 +44,10 @@ def drafts_of(
         target = free.popleft() if free and part.file is None else ""
         content = replace(
             part,
-            reply_to=reply_to if index == 0 else "",
+            # what follows a message whose place was held must say so: only one person may read that
+            reply_to=reply_to if index == 0 or reply_to in targets else "",
             choices=tuple(choices) if index == len(contents) - 1 else part.choices,
+            key=key if index == 0 and not target else "",
         )
         drafts.append(
             ParcelDraft(

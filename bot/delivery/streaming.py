@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 from bot.channel import Adapter, Content, PreviewStyle, Receipt
 from bot.delivery.formatting import Formatter
 from bot.delivery.governor import Governor
-from bot.delivery.outbox import Outbox
+from bot.delivery.outbox import Outbox, key_of
 from bot.errors import ChannelError, OutcomeUnknown, RateLimited, StorageError
 from bot.ledger import Ledger, Parcel, ParcelDraft, ParcelState
 from bot.types import Address
@@ -74,6 +74,8 @@ class Preview:
         """The platform's id of the message that shows the reply."""
         self.is_unknown = False
         """Whether a message may stand there whose id never came."""
+        self.key = ""
+        """Names that message, where the platform knows such again."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._show())
@@ -90,7 +92,7 @@ class Preview:
             if parcel.receipt:
                 self._parcel, self.target = parcel, parcel.receipt
             elif parcel.attempts:
-                self.is_unknown = True
+                self.is_unknown, self.key = True, key_of(parcel)
 
     def feed(self, text: str) -> None:
         """More of the reply, in Markdown."""
@@ -154,9 +156,13 @@ class Preview:
         choices = ((self._stop_choice, "stop"),) if self._stop_choice and adapter.capabilities.can_choose else ()
         content = Content(content.text, content.spans, choices, self._reply_to)
         if self.target:
-            await _to_its_end(adapter.edit(Receipt(self._address, self.target), content))
+            await _to_its_end(self._edit(content))
         elif not self.is_unknown:
             await self._begin(content)
+
+    async def _edit(self, content: Content) -> None:
+        if moved := await self._channel.adapter.edit(Receipt(self._address, self.target), content):
+            self.target = moved.id
 
     async def _begin(self, content: Content) -> None:
         """Send the message that will become the reply, so that a crash leaves word of it."""
@@ -164,13 +170,13 @@ class Preview:
             draft = ParcelDraft(self._address, Content(""), arrival_id=self._arrival_ids[0], state=ParcelState.PREVIEW)
             [self._parcel] = await self._channel.ledger.post([draft], at=self._channel.now())
         await self._channel.ledger.attempt(self._parcel.id)
-        await _to_its_end(self._send(content, self._parcel.id))
+        await _to_its_end(self._send(replace(content, key=key_of(self._parcel)), self._parcel.id))
 
     async def _send(self, content: Content, parcel_id: int) -> None:
         try:
             receipt = await self._channel.adapter.send(self._address, content)
         except OutcomeUnknown:
-            self.is_unknown = True
+            self.is_unknown, self.key = True, content.key
             raise
         except ChannelError:
             await self._channel.ledger.postpone(parcel_id)

@@ -14,7 +14,7 @@ from bot.types import Act, Address, Finished, TextDelta
 class PeopleSkill:
     """Answers owners; anybody else is told who could."""
 
-    commands: Sequence[Command] = (Command("pair", "[CODE]"), Command("people"))
+    commands: Sequence[Command] = (Command("pair", "[CODE]", discreet=True), Command("people", discreet=True))
 
     async def respond(self, context: SkillContext) -> Reply:
         """The reply of the command that was given."""

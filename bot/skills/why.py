@@ -12,7 +12,7 @@ from bot.types import Act, Finished, Role, TextDelta, Turn, TurnState
 class WhySkill:
     """`/why` about the newest answer, or about the one that the message replies to."""
 
-    commands: Sequence[Command] = (Command("why"),)
+    commands: Sequence[Command] = (Command("why", discreet=True),)
 
     async def respond(self, context: SkillContext) -> Reply:
         """What is known of the answer's making."""

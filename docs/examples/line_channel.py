@@ -73,7 +73,7 @@ class LineChannel:
     async def _nothing(self, *_: Any, **__: Any) -> Any:
         return ()
 
-    preview = typing = acknowledge = announce = remarks = _nothing  # what is not declared is not called
+    preview = typing = acknowledge = announce = remarks = keeper = _nothing  # what is not declared is not called
 
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         raise Rejected("there are no files here")

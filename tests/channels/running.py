@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from bot.app import App, open_app
@@ -15,7 +16,7 @@ from bot.clock import Clock
 from bot.config import load
 from bot.exchange import Exchange
 from bot.patience import Sleep
-from bot.types import Message
+from bot.types import Address, Message
 from tests.servers.bot_api import BotApiServer
 
 CONFIGURATION = """
@@ -79,6 +80,12 @@ class Serving:
     async def accept(self, updates: Sequence[Update]) -> None:
         self.said += [update.message for update in updates]
         await self.exchange.accept(updates)
+
+    async def since(self) -> datetime | None:
+        return await self.exchange.since()
+
+    async def private_chats(self) -> list[Address]:
+        return await self.exchange.private_chats()
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.telegram.adapter import TelegramAdapter
 from bot.channel import Update
 from bot.errors import StorageError
+from bot.types import Address
 from tests.servers.bot_api import BotApiServer
 
 
@@ -30,6 +31,13 @@ class ScriptedIntake:
                 raise StorageError("storage.locked", place="parley.db")
             self.updates.extend(updates)
             self._changed.notify_all()
+
+    async def since(self) -> None:
+        """Nothing asks for it."""
+
+    async def private_chats(self) -> list[Address]:
+        """Nobody's."""
+        return []
 
     async def until(self, condition: Callable[[], object], *, seconds: float = 10) -> None:
         """Wait until it is true; TimeoutError if it does not become so."""

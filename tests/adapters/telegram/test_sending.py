@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from adapters.telegram.adapter import TelegramAdapter
 from bot import plugins
-from bot.channel import Adapter, Content, Receipt, Span, UpdateKind
+from bot.channel import Adapter, CommandInfo, Content, Receipt, Span, UpdateKind
 from bot.errors import (
     AccountRefused,
     ChannelError,
@@ -167,8 +167,7 @@ async def test_a_draft_is_shown_until_the_message_comes(
 
 
 async def test_commands_are_announced_in_each_language(server: BotApiServer, adapter: TelegramAdapter) -> None:
-    await adapter.announce([("help", "what there is")], "")
-    await adapter.announce([("help", "有什么")], "zh")
+    await adapter.announce([CommandInfo("help", {"": "what there is", "zh": "有什么"})])
     announced = {language: rows for (_, language), rows in server.world.bots[server.token].commands.items()}
     assert announced["zh"] == [{"command": "help", "description": "有什么"}]
     assert announced[""] == [{"command": "help", "description": "what there is"}]
