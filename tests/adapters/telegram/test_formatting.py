@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.telegram.adapter import CAPABILITIES
-from adapters.telegram.sending import shown
+from adapters.telegram.sending import CAPABILITIES, shown
 from bot.channel import Content
 from bot.delivery.formatting import Formatter
 from bot.delivery.layout import lay_out
