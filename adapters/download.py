@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
@@ -27,6 +28,7 @@ async def download(
         Rejected: it is too big.
         Unreachable: it cannot be fetched, or not to the end.
     """
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which may hold a secret
     size = 0
     if size_bytes > longest_bytes:
         raise _too_big(longest_bytes, too_big)

@@ -52,8 +52,7 @@ class TelegramAdapter:
         return not address.chat.startswith("-")
 
     async def run(self, intake: Intake) -> None:
-        translator = Translator(self._bot.bot, self.name, self._config.names)
-        receiver = Receiver(self._bot, translator, intake, self._patience)
+        receiver = Receiver(self._bot, Translator(self._bot.bot, self.name, self._config.names), intake, self._patience)
         if url := self._config.webhook_url:
             await receiver.serve(url, self._config.webhook_listen or f"127.0.0.1:{url.port}")
         else:
