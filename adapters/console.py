@@ -26,6 +26,8 @@ from bot.texts import Texts
 from bot.types import Address, Failed, Finished, Message, Person, ReasoningDelta, Status, TextDelta, TurnState
 
 QUIT = Command("quit")
+STOP = Command("stop", immediate=True, told="console.stop")
+"""The one that everybody knows, with the key that does so, too."""
 PROMPT = "❯ "
 STOP_AGAIN_SECONDS = 0.05
 """Until a stop is repeated that came before the reply began."""
@@ -40,7 +42,7 @@ class ConsoleAdapter:
     """
 
     name = "console"
-    commands = (QUIT,)
+    commands = (QUIT, STOP)
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TextIO
 
@@ -29,6 +29,8 @@ STOP_SECONDS = 5.0
 """How long a stopped reply may take to its end."""
 REFUSED = "reject"
 """The act of a command that could not be obeyed."""
+MOVES = ("conversation.new", "conversation.open")
+"""The acts after which the person speaks in another conversation, whose `id` they name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,17 @@ class PlainAdapter:
     def _reply(self, text: str) -> Reply:
         if not text.strip():
             return _silence()
-        reply = self._partner.respond(self._speaker.message(text))
+        reply = self._following(self._partner.respond(self._speaker.message(text)))
         return _refusal_as_failure(reply) if text.lstrip().startswith("/") and not self._as_json else reply
+
+    async def _following(self, reply: Reply) -> Reply:
+        """The same reply; where it leads to another conversation, what is said next is said there."""
+        async with aclosing(reply):
+            async for event in reply:
+                act = event.act if isinstance(event, Finished) else None
+                if act and act.name in MOVES and isinstance(there := act.slots.get("id"), int):
+                    self._speaker = replace(self._speaker, conversation_id=there)
+                yield event
 
     async def _write_text(self, reply: Reply, continuation: str) -> str | None:
         """Write the words as they come; the reason, if there is no answer."""

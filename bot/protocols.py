@@ -70,11 +70,13 @@ class Command:
     """Whether no list shows it."""
     discreet: bool = False
     """Whether only the one who gives it should read the answer, where a platform can do that."""
+    told: str = ""
+    """The key of another text that tells what it does: where a channel has more ways to do it, say."""
 
     @property
     def summary(self) -> str:
         """The key of the text that tells what it does."""
-        return f"commands.{self.name}"
+        return self.told or f"commands.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

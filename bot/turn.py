@@ -150,4 +150,4 @@ def unknown_command(understanding: Understanding, texts: Texts) -> str:
     near = understanding.slots.get("near")
     if not isinstance(near, tuple) or not near:
         return texts.get("commands.unknown", name=name)
-    return texts.get("commands.unknown_near", name=name, near=", ".join(f"`/{other}`" for other in near))
+    return texts.get("commands.unknown_near", name=name, near=", ".join(f"/{other}" for other in near))

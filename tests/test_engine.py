@@ -60,10 +60,16 @@ class Dialogue:
     loads: list[str] = field(default_factory=list)
 
     async def say(
-        self, text: str, *, address: Address = HERE, person: Person = ANN, owner: bool = False
+        self,
+        text: str,
+        *,
+        address: Address = HERE,
+        person: Person = ANN,
+        owner: bool = False,
+        private: bool = True,
     ) -> list[ReplyEvent]:
         """Every event of the reply."""
-        message = Message(address, person, text, NOON, is_from_owner=owner)
+        message = Message(address, person, text, NOON, is_from_owner=owner, is_private=private)
         return [event async for event in self.engine.respond(message)]
 
     async def turns(self, address: Address = HERE) -> list[tuple[str, str]]:
@@ -168,7 +174,7 @@ async def test_a_command_is_answered_without_the_model(dialogue: Dialogue) -> No
     events = await dialogue.say("/help")
     end = end_of(events)
     for name in ("/help", "/new", "/conversations", "/undo", "/retry", "/stop", "/model", "/persona"):
-        assert f"`{name}" in text_of(events)
+        assert f"- {name}" in text_of(events)
     assert isinstance(end, Finished)
     assert end.act is not None and end.act.name == "help"
     assert dialogue.loads == []
@@ -177,7 +183,22 @@ async def test_a_command_is_answered_without_the_model(dialogue: Dialogue) -> No
 
 async def test_help_lists_a_command_that_has_no_text(dialogue: Dialogue) -> None:
     dialogue.engine.commands["dice"] = Command("dice", "[SIDES]")
-    assert "`/dice [SIDES]`" in text_of(await dialogue.say("/help"))
+    assert "- /dice [SIDES]" in text_of(await dialogue.say("/help"))
+
+
+async def test_help_explains_one_command(dialogue: Dialogue) -> None:
+    for asked in ("/help undo", "/help /UNDO", "/help undo please"):
+        told = text_of(await dialogue.say(asked))
+        assert told.startswith("/undo [NUMBER] — take back your last message") and "`/undo 3`" in told
+    assert text_of(await dialogue.say("/help stop")) == "/stop — stop the answer that is running"
+
+
+async def test_help_with_a_command_that_is_not_there_names_the_nearest(dialogue: Dialogue) -> None:
+    events = await dialogue.say("/help udno")
+    end = end_of(events)
+    assert text_of(events) == "There is no command `/udno`. Did you mean /undo? /help shows them all."
+    assert isinstance(end, Finished) and end.act is not None and end.act.name == "reject"
+    assert text_of(await dialogue.say("/help xyzzy")) == "There is no command `/xyzzy`. /help shows them all."
 
 
 async def test_an_unknown_command_names_the_nearest(dialogue: Dialogue) -> None:
@@ -199,6 +220,34 @@ async def test_undo_takes_back_the_last_exchange(dialogue: Dialogue) -> None:
     await dialogue.say("/undo")
     assert await dialogue.turns() == []
     assert "nothing" in text_of(await dialogue.say("/undo"))
+
+
+async def test_undo_takes_back_as_many_messages_as_it_is_told(dialogue: Dialogue) -> None:
+    for text in ("one", "two", "three", "four"):
+        await dialogue.say(text)
+    assert text_of(await dialogue.say("/undo 3")) == "Taken back: 3 messages, from “two” on."
+    assert [text for _, text in await dialogue.turns()] == ["one", "one"]
+    assert text_of(await dialogue.say("/undo 3")) == "Taken back: “one”"
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "the last two", "1.5"])
+async def test_undo_says_what_it_expects_instead_of_a_number(dialogue: Dialogue, number: str) -> None:
+    await dialogue.say("one")
+    events = await dialogue.say(f"/undo {number}")
+    assert "Write a number, such as `/undo 3`" in text_of(events)
+    assert [text for _, text in await dialogue.turns()] == ["one", "one"]
+
+
+async def test_undo_in_a_group_takes_back_only_what_the_person_said_themselves(dialogue: Dialogue) -> None:
+    ben = Person("ben", "Ben")
+    for person, text in ((ben, "Ben's"), (ANN, "Ann's"), (ANN, "Ann's, too")):
+        await dialogue.say(text, person=person, private=False)
+    told = text_of(await dialogue.say("/undo", person=ben, private=False))
+    assert told == "The last message here is one of Ann, and everybody takes back only their own."
+    assert text_of(await dialogue.say("/undo 3", private=False)) == "Taken back: 2 messages, from “Ann's” on."
+    assert [text for _, text in await dialogue.turns()] == ["Ben's", "Ben's"]
+    await dialogue.say("/undo", person=ben, private=False)
+    assert await dialogue.turns() == []
 
 
 async def test_retry_answers_again_and_keeps_the_first_answer(dialogue: Dialogue) -> None:

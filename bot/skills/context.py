@@ -11,7 +11,7 @@ from bot.people import CODE_VALID_SECONDS, Roll
 from bot.protocols import Command, Generator, Reply, Store
 from bot.skills.personas import Personas
 from bot.texts import Texts
-from bot.types import Address, Conversation, Message, Sampling, Turn, Understanding
+from bot.types import Address, Conversation, Message, Role, Sampling, Turn, Understanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,6 @@ class Skill(Protocol):
 CURRENT_CONVERSATION = "current_conversation"
 
 
-def last_question(turns: list[Turn]) -> Turn | None:
-    """The newest turn that a person said."""
-    return next((turn for turn in reversed(turns) if turn.role == "user"), None)
+def questions_of(turns: Sequence[Turn]) -> list[Turn]:
+    """What people said, the newest first."""
+    return [turn for turn in reversed(turns) if turn.role is Role.USER]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from bot.protocols import Command, Reply
 from bot.skills.choosing import chosen_model
-from bot.skills.context import SkillContext, last_question
-from bot.types import Act, Conversation, Finished, TextDelta
+from bot.skills.context import SkillContext, questions_of
+from bot.types import Act, Conversation, Finished, TextDelta, Turn
 
 LISTED = 20
 """Conversations that `/conversations` shows at first."""
@@ -24,7 +25,7 @@ class ConversationsSkill:
     commands: Sequence[Command] = (
         Command("new", "[NAME]"),
         Command("conversations", f"[NAME|{ALL}]"),
-        Command("undo"),
+        Command("undo", "[NUMBER]"),
         Command("retry", "[MODEL]"),
         Command("stop", immediate=True),
     )
@@ -120,18 +121,39 @@ async def _meant(context: SkillContext) -> dict[int, Conversation]:
 
 
 async def _undo(context: SkillContext) -> Reply:
-    question = last_question(await context.store.path(context.conversation.id))
-    if question is None:
-        yield TextDelta(context.texts.get("commands.nothing_to_undo"))
-        yield Finished(act=Act("reject", {"reason": "nothing_to_undo"}))
+    wanted = context.argument or "1"
+    if not (wanted.isdecimal() and int(wanted)):
+        yield TextDelta(context.texts.get("commands.undo_how_many"))
+        yield Finished(act=Act("reject", {"reason": "no_number"}))
         return
-    await context.store.set_head(context.conversation.id, question.parent_id)
-    yield TextDelta(context.texts.get("commands.undo_done", text=_shortened(question.text)))
-    yield Finished(act=Act("conversation.undo", {"turn": question.id}))
+    questions = questions_of(await context.store.path(context.conversation.id))
+    taken = list(takewhile(lambda turn: _may_take_back(turn, context), questions))[: int(wanted)]
+    if not taken:
+        yield TextDelta(_untaken(questions, context))
+        yield Finished(act=Act("reject", {"reason": "not_theirs" if questions else "nothing_to_undo"}))
+        return
+    await context.store.set_head(context.conversation.id, taken[-1].parent_id)
+    key = "commands.undo_done" if len(taken) == 1 else "commands.undo_done_several"
+    yield TextDelta(context.texts.get(key, text=_shortened(taken[-1].text), count=len(taken)))
+    yield Finished(act=Act("conversation.undo", {"turn": taken[-1].id, "count": len(taken)}))
+
+
+def _may_take_back(question: Turn, context: SkillContext) -> bool:
+    """Where several people talk, each takes back only what they said themselves."""
+    message, author = context.message, question.author
+    return message.is_private or author is None or author.id == message.person.id
+
+
+def _untaken(questions: Sequence[Turn], context: SkillContext) -> str:
+    if not questions:
+        return context.texts.get("commands.nothing_to_undo")
+    author = questions[0].author
+    name = (author.name if author else "") or context.texts.get("commands.somebody")
+    return context.texts.get("commands.undo_not_yours", name=name)
 
 
 async def _retry(context: SkillContext) -> Reply:
-    question = last_question(await context.store.path(context.conversation.id))
+    question = next(iter(questions_of(await context.store.path(context.conversation.id))), None)
     if question is None:
         yield TextDelta(context.texts.get("commands.nothing_to_retry"))
         yield Finished(act=Act("reject", {"reason": "nothing_to_retry"}))

@@ -6,29 +6,47 @@ from collections.abc import Sequence
 
 from bot.protocols import Command, Reply
 from bot.skills.context import SkillContext
-from bot.types import Act, Finished, TextDelta
+from bot.turn import unknown_command
+from bot.types import Act, Finished, TextDelta, Understanding
+from bot.understanding.commands import UNKNOWN_COMMAND, near_commands
 
 
 class HelpSkill:
-    """Lists every command that the installed skills answer."""
+    """Lists every command that the installed skills answer, or explains one."""
 
-    commands: Sequence[Command] = (Command("help", immediate=True), Command("start", hidden=True))
+    commands: Sequence[Command] = (Command("help", "[NAME]", immediate=True), Command("start", hidden=True))
 
     async def respond(self, context: SkillContext) -> Reply:
-        """One line a command, or a greeting."""
-        texts = context.texts
+        """A greeting, one command, or one line for each."""
         if context.understanding.name.endswith("start"):
-            yield TextDelta(texts.get("chat.greeting"))
-            yield Finished(act=Act("greet"))
-            return
-        shown = [command for command in context.commands.values() if not command.hidden]
-        lines = [_line(command, texts.find(command.summary)) for command in shown]
-        yield TextDelta(texts.get("commands.help_intro") + "\n\n" + "\n".join(lines))
-        yield Finished(act=Act("help"))
+            text, act = context.texts.get("chat.greeting"), Act("greet")
+        elif context.argument:
+            text, act = _explain(context.argument.split()[0].removeprefix("/").lower(), context)
+        else:
+            text, act = _list(context), Act("help")
+        yield TextDelta(text)
+        yield Finished(act=act)
 
 
-def _line(command: Command, summary: str | None) -> str:
-    return f"- `{usage(command)}`" + (f" — {summary}" if summary else "")
+def _list(context: SkillContext) -> str:
+    lines = [f"- {_line(command, context)}" for command in context.commands.values() if not command.hidden]
+    return context.texts.get("commands.help_intro") + "\n\n" + "\n".join(lines)
+
+
+def _explain(name: str, context: SkillContext) -> tuple[str, Act]:
+    """The command's line, and what else is to be known of it."""
+    command = context.commands.get(name)
+    if command is None or command.hidden:
+        meant = Understanding(UNKNOWN_COMMAND, 1.0, {"name": name, "near": near_commands(name, context.commands)})
+        return unknown_command(meant, context.texts), Act("reject", {"reason": "unknown_command"})
+    more = context.texts.find(f"commands.more_{name}")
+    return _line(command, context) + (f"\n\n{more}" if more else ""), Act("help", {"command": name})
+
+
+def _line(command: Command, context: SkillContext) -> str:
+    """The command is no code: platforms that make commands tappable do so in plain text alone."""
+    summary = context.texts.find(command.summary)
+    return usage(command) + (f" — {summary}" if summary else "")
 
 
 def usage(command: Command) -> str:

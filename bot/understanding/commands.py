@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 
 from bot.protocols import DialogueState
 from bot.types import Message, Understanding
@@ -31,5 +32,9 @@ class CommandRecognizer:
         name, argument = match[1].lower(), (match[2] or "").strip()
         if name in state.commands:
             return Understanding(COMMAND_PREFIX + name, 1.0, {"argument": argument})
-        near = difflib.get_close_matches(name, state.commands, 3, 0.5)
-        return Understanding(UNKNOWN_COMMAND, 1.0, {"name": name, "near": tuple(near)})
+        return Understanding(UNKNOWN_COMMAND, 1.0, {"name": name, "near": near_commands(name, state.commands)})
+
+
+def near_commands(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The names that a wrong one may have been meant to be, the nearest first."""
+    return tuple(difflib.get_close_matches(name, list(known), 3, 0.5))

@@ -11,6 +11,7 @@ import pytest
 from bot.types import Address
 from tests.channels.running import running
 from tests.servers.bot_api import BotApiServer
+from tests.servers.bot_api_checks import find_entities
 from tests.servers.bot_api_people import Person
 from tests.servers.bot_api_world import Chat
 
@@ -173,6 +174,23 @@ async def test_who_starts_the_bot_is_greeted(server: BotApiServer, ann: Person, 
         ann.says(chat, "/start")
         await server.wait_until(lambda: bool(server.screen.from_bots(chat)))
     assert server.screen.from_bots(chat)[0].startswith("Hello! I am Parley.")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_help_offers_commands_that_can_be_tapped_and_no_keys_that_a_phone_lacks(
+    server: BotApiServer, home: Path, language: str
+) -> None:
+    wu = server.person("Wu", language=language)
+    chat = server.chat_private(wu)
+    async with running(server, home):
+        wu.says(chat, "/help")
+        await server.wait_until(lambda: bool(server.screen.from_bots(chat)))
+    [shown] = [shown for shown in server.screen(chat) if shown.from_bot]
+    in_code = [mark.text for mark in shown.entities if mark.type == "code"]
+    assert not any(text.startswith("/") for text in in_code)
+    tappable = [shown.text[each["offset"] :].split()[0] for each in find_entities(shown.text)]
+    assert {"/help", "/new", "/undo", "/stop", "/persona"} <= set(tappable)
+    assert "Ctrl" not in shown.text
 
 
 async def test_a_command_of_another_channel_is_unknown(

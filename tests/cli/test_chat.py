@@ -101,6 +101,18 @@ def test_a_named_conversation_goes_on(home: Path) -> None:
     assert conversations(home) == [("plans", 4)]
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_follows_new_in_a_pipe_is_said_in_the_new_conversation(home: Path, options: tuple[str, ...]) -> None:
+    parley("chat", *options, "--conversation", "plans", given=b"first\n/new trip\nsecond\nthird\n")
+    assert conversations(home) == [("plans", 2), ("trip", 4)]
+
+
+def test_what_follows_a_change_of_conversation_in_a_pipe_is_said_there(home: Path) -> None:
+    parley("chat", "/new trip")
+    parley("chat", "--conversation", "plans", given=b"first\n/conversations trip\nsecond\n/new trip\nthird\n")
+    assert sorted(conversations(home)) == [("", 0), ("plans", 2), ("trip", 4)]
+
+
 def test_continue_goes_on_with_the_last(home: Path) -> None:
     parley("chat", "--continue", "first")
     parley("chat", "--continue", "second")

@@ -113,7 +113,7 @@ def test_a_model_that_hardly_knows_the_persons_language_is_told_of(language: str
 
 def test_help_lists_the_commands_of_the_terminal(session: Session) -> None:
     session.say("/help")
-    session.sees("/help", "/new", "/conversations", "/undo", "/retry", "/stop", "/model", "/persona", "/quit")
+    session.sees("/help", "/new", "/conversations", "/undo", "/retry", "/stop", "Ctrl-C does so", "/model", "/quit")
 
 
 def test_the_end_of_input_leaves(session: Session) -> None:
