@@ -47,6 +47,9 @@ GRACE_SECONDS = 20.0
 DELIVERY_GRACE_SECONDS = 10.0
 WATCH_SECONDS = 3.0
 """How often the outbox is looked at for what other processes put there."""
+TIDY_SECONDS = 86_400.0
+REMEMBERED = timedelta(days=60)
+"""For how long what has arrived is known again, should it be told once more."""
 GOVERNOR = "governor"
 COMPLAINTS_APART = timedelta(days=1)
 
@@ -125,8 +128,23 @@ async def run_channels(
     plans: list[ChannelPlan], app: App, configuration: Configuration, *, sleep: Sleep = asyncio.sleep
 ) -> bool:
     """Run them until cancelled; False if all of them have ended because none can be used."""
-    endings = await asyncio.gather(*(keep_running(plan, app, configuration, sleep=sleep) for plan in plans))
+    tidying = asyncio.create_task(_keep_tidy(app, sleep))
+    try:
+        endings = await asyncio.gather(*(keep_running(plan, app, configuration, sleep=sleep) for plan in plans))
+    finally:
+        tidying.cancel()
+        await asyncio.wait([tidying])
     return any(endings)
+
+
+async def _keep_tidy(app: App, sleep: Sleep) -> None:
+    """Once a day, forget what was dealt with long ago: that it was there, since what it said is forgotten already."""
+    while True:
+        try:
+            await app.ledger.prune(app.clock.now() - REMEMBERED)
+        except ParleyError as error:
+            logger.warning("what is long dealt with could not be forgotten: %s", error)
+        await sleep(TIDY_SECONDS)
 
 
 async def keep_running(
