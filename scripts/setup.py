@@ -50,7 +50,7 @@ class Profile:
 
 PROFILES = {
     "chat": Profile("chat", ".", 700_000_000),
-    "test": Profile("test", ".[transformers,openai,hub,telegram,dev]", 3_000_000_000),
+    "test": Profile("test", ".[transformers,openai,hub,telegram,discord,dev]", 3_000_000_000),
 }
 
 

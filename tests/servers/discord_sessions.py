@@ -1,0 +1,75 @@
+"""One bot at the gateway: its session, which outlives connections, and the connection that frames go out by."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from tests.servers.discord_things import BotAccount, Guild
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """What a bot asked for and was told; `sent` has the events that RESUME can bring again."""
+
+    id: str
+    bot: BotAccount
+    intents: int
+    shard: tuple[int, int]
+    sent: deque[tuple[int, str]]
+    seq: int = 0
+    connection: Connection | None = None
+    held: tuple[str, Any] | None = None
+    """An event that comes after the next one."""
+    guilds_to_come: list[Guild] = field(default_factory=list)
+
+    def minds(self, guild_id: int | None) -> bool:
+        """Whether this shard is the one for a guild, or for direct conversations."""
+        return ((guild_id or 0) >> 22) % self.shard[1] == self.shard[0]
+
+
+class Connection:
+    """One socket: frames go out in order through a queue, so that whoever sends one does not wait."""
+
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
+        self.socket = socket
+        self.session: Session | None = None
+        self._request = request
+        self._frames: asyncio.Queue[str | int | None] = asyncio.Queue()
+
+    def send(self, frame: str) -> None:
+        """A frame as it is."""
+        self._frames.put_nowait(frame)
+
+    def say(self, op: int, data: Any = None) -> None:
+        """A frame that is no event."""
+        self.send(json.dumps({"op": op, "d": data, "s": None, "t": None}, ensure_ascii=False))
+
+    def close(self, code: int) -> None:
+        """Close the connection after what was sent before."""
+        self._frames.put_nowait(code)
+
+    def abort(self) -> None:
+        """Reset the socket."""
+        self._frames.put_nowait(None)
+
+    async def write(self) -> None:
+        """Send what is queued, until the connection is over."""
+        with suppress(ConnectionError):
+            while True:
+                match await self._frames.get():
+                    case str(frame):
+                        await self.socket.send_str(frame)
+                    case int(code):
+                        await self.socket.close(code=code)
+                        return
+                    case None:
+                        if self._request.transport is not None:
+                            self._request.transport.abort()
+                        return
