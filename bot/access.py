@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from bot.config import AccessMode
-from bot.pairing import draw_code, open_requests, standing_of
+from bot.pairing import draw_code, has_owner, open_requests, standing_of
 from bot.people import Roll, Standing
 from bot.texts import Texts
 from bot.types import Address, Message
@@ -112,10 +112,15 @@ class Pairing:
     """Whether the code is new; else it is told again."""
     minutes: int
     """How long it is still good."""
+    is_owned: bool = True
+    """Whether there is an owner; else whoever confirms it in the terminal becomes one."""
 
     def told(self, texts: Texts) -> str:
         """What the sender is told."""
-        key = "access.pairing" if self.first else "access.pairing_again"
+        if self.is_owned:
+            key = "access.pairing" if self.first else "access.pairing_again"
+        else:
+            key = "access.pairing_unowned" if self.first else "access.pairing_unowned_again"
         return texts.get(key, code=self.code, minutes=self.minutes)
 
 
@@ -273,7 +278,12 @@ class Access:
             except ValueError:  # somebody else has that one
                 continue
             left = (mine.created_at if mine else now) + valid - now
-            return Pairing(code, first=code == drawn, minutes=math.ceil(left / timedelta(minutes=1)))
+            minutes = math.ceil(left / timedelta(minutes=1))
+            return Pairing(code, code == drawn, minutes, is_owned=await self._is_owned(address))
+
+    async def _is_owned(self, address: Address) -> bool:
+        named = self._settings.names_owner(address.channel)
+        return named or await has_owner(self._roll, address.channel, address.account)
 
     # -- limits ---------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class ExchangeSettings:
     file_characters: int | None = None
     """A longer reply is sent as a file; None is never."""
     language: str = ""
-    """What is spoken where a person's own language is not known; empty is the person's."""
+    """What is spoken where a person's own language is not known."""
 
 
 @dataclass(frozen=True, slots=True)

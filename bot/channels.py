@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from bot import plugins
 from bot.access import Access, AccessSettings
 from bot.answering import ExchangeSettings
-from bot.app import App
+from bot.app import App, language_of
 from bot.attachments import Attachments
 from bot.channel import Adapter, CommandInfo, Content
 from bot.config import FILE_NAME, Configuration
@@ -157,7 +157,7 @@ async def keep_running(
         started = loop.time()
         try:
             async with plan.open() as adapter, serve(adapter, app, configuration, sleep=sleep) as exchange:
-                logger.warning("%s: connected, as account %s", plan.name, adapter.account)
+                logger.info("%s: connected, as account %s", plan.name, adapter.account)
                 await adapter.run(exchange)
         except Rejected as error:
             logger.error("%s: stopped: %s", plan.name, error.told(app.texts))
@@ -292,5 +292,5 @@ def exchange_settings(configuration: Configuration) -> ExchangeSettings:
         restarts=chat.while_answering == "restart",
         stale_seconds=chat.stale_minutes * 60,
         file_characters=chat.file_characters,
-        language=configuration.settings.language,
+        language=language_of(configuration),
     )

@@ -22,18 +22,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_core import PydanticCustomError
 
 from bot.config_errors import explain
+from bot.config_variables import values_of
 from bot.errors import ConfigurationError
 
 FILE_NAME = "parley.toml"
-PREFIX = "PARLEY_"
-OWN_VARIABLES = ("PARLEY_HOME", "PARLEY_CONFIG")
-CUSTOMARY_VARIABLES = {
-    "OPENAI_API_KEY": ("model", "api_key"),
-    "OPENAI_BASE_URL": ("model", "base_url"),
-    "TELEGRAM_BOT_TOKEN": ("channels", "telegram", "token"),
-    "DISCORD_BOT_TOKEN": ("channels", "discord", "token"),
-}
-"""Variables that other programs know too, and the keys they set where nothing of ours does."""
 
 
 class _Section(BaseModel):
@@ -166,7 +158,7 @@ class Settings(_Section):
     """Everything that can be configured."""
 
     language: Literal["", "en", "zh"] = ""
-    """`en` or `zh`; empty follows the system, and on channels the person."""
+    """`en` or `zh`; empty follows the system. On channels a person's own wins, where it is known."""
     timezone: str = ""
     """A name such as `Europe/Berlin`; empty is the system's."""
     model: ModelSection = ModelSection()
@@ -236,7 +228,7 @@ def load(file: Path | None = None, *, environment: Mapping[str, str] = os.enviro
     path = _find_file(file, variables, home)
     raw = _read_toml(path) if path else {}
     origins = {key: str(path) for key in _leaves(raw)}
-    for keys, value, origin in _from_variables(variables):
+    for keys, value, origin in values_of(variables, known_keys()):
         _put(raw, keys, value)
         origins[".".join(keys)] = origin
     return Configuration(_check(raw, origins), home, path, origins)
@@ -301,39 +293,6 @@ def _read_dotenv(path: Path) -> dict[str, str]:
         raise ConfigurationError("errors.config_unreadable", path=path, problem=error.strerror) from None
 
 
-def _from_variables(variables: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Keys, value and variable name, least important first."""
-    for name, keys in CUSTOMARY_VARIABLES.items():
-        if value := _value_of(variables, name):
-            yield keys, value, name
-    for name in sorted(variables):
-        if not name.startswith(PREFIX) or name in OWN_VARIABLES:
-            continue
-        bare = name.removesuffix("_FILE") if _is_file_variable(name) else name
-        keys = tuple(part.lower() for part in bare.removeprefix(PREFIX).split("__"))
-        if keys[0] != "channels" and ".".join(keys) not in known_keys():
-            raise ConfigurationError("errors.config_variable_unknown", name=name, hint=_nearest_variable(bare))
-        value = _value_of(variables, bare)
-        # Compose passes a secret that nobody set as an empty variable
-        is_unset = bare != name and not variables[name]
-        if value is not None and not is_unset:
-            yield keys, value, name
-
-
-def _is_file_variable(name: str) -> bool:
-    keys = name.removeprefix(PREFIX).lower().replace("__", ".")
-    return name.endswith("_FILE") and keys not in known_keys()
-
-
-def _value_of(variables: Mapping[str, str], name: str) -> str | None:
-    if path := variables.get(f"{name}_FILE"):
-        try:
-            return Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise ConfigurationError("errors.config_secret_unreadable", name=f"{name}_FILE", path=path) from None
-    return variables.get(name)
-
-
 def _put(table: dict[str, Any], keys: tuple[str, ...], value: str) -> None:
     for key in keys[:-1]:
         table = table.setdefault(key, {})
@@ -386,10 +345,4 @@ def _nearest_key(key: str) -> str:
     near = difflib.get_close_matches(key, candidates, 1, 0.6) or [
         name for name in candidates if name.rsplit(".", 1)[-1] == last
     ]
-    return near[0] if near else ""
-
-
-def _nearest_variable(name: str) -> str:
-    candidates = [PREFIX + key.upper().replace(".", "__") for key in known_keys()] + list(OWN_VARIABLES)
-    near = difflib.get_close_matches(name, candidates, 1, 0.5)
     return near[0] if near else ""

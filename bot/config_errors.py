@@ -103,8 +103,26 @@ class WrongValues(ConfigurationError):
 
     def told(self, texts: Texts) -> str:
         """The one sentence, or one a line below a heading."""
-        told = [problem.told(texts) for problem in self.problems]
-        return told[0] if len(told) == 1 else "\n".join([super().told(texts), *(f"- {one}" for one in told)])
+        return _listed(super().told(texts), [problem.told(texts) for problem in self.problems])
+
+
+class UnknownVariables(ConfigurationError):
+    """Variables that are none of ours, each with the nearest that is; tells each."""
+
+    def __init__(self, nearest: Mapping[str, str]) -> None:
+        super().__init__("errors.config_several", count=len(nearest))
+        self.nearest = dict(nearest)
+
+    def told(self, texts: Texts) -> str:
+        """The one sentence, or one a line below a heading."""
+        told = [
+            texts.get("errors.config_variable_unknown", name=name, hint=hint) for name, hint in self.nearest.items()
+        ]
+        return _listed(super().told(texts), told)
+
+
+def _listed(heading: str, told: Sequence[str]) -> str:
+    return told[0] if len(told) == 1 else "\n".join([heading, *(f"- {one}" for one in told)])
 
 
 def explain(

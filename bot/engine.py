@@ -240,7 +240,7 @@ class Engine:
                         said.pieces.append(event.text)
                     yield event
         except (asyncio.CancelledError, GeneratorExit):
-            await self._keep(said.text, Finished(state=TurnState.STOPPED), context, turn)
+            await self._keep(said.text, replace(turn.known, state=TurnState.STOPPED), context, turn)
             raise
         except Exception as error:
             if not said.text:
@@ -249,7 +249,7 @@ class Engine:
         if isinstance(end, Finished):
             yield await self._keep(said.text, end, context, turn)
         elif end is not None:
-            kept = await self._keep(said.text, Finished(state=TurnState.FAILED), context, turn)
+            kept = await self._keep(said.text, replace(turn.known, state=TurnState.FAILED), context, turn)
             yield Failed(end.text, kept.timings, kept.turn_id)
 
     async def _keep(self, text: str, end: Finished, context: SkillContext, turn: RunningTurn) -> Finished:
@@ -381,6 +381,7 @@ class Engine:
             commands=self.commands,
             answer=answer,
             stop=lambda: self._stop(message.address),
+            note=turn.note,
             is_owner=message.is_from_owner,
             roll=self._roll,
             code_valid_seconds=self._code_valid_seconds,

@@ -360,11 +360,11 @@ class Exchange:
         return command is not None and command.immediate
 
     def _texts(self, message: Message) -> Texts:
-        return Texts(self._settings.language or message.person.language)
+        return Texts(message.person.language or self._settings.language)
 
     def texts_at(self, address: Address) -> Texts:
         """The language that was last spoken there."""
-        return Texts(self._settings.language or self._languages.get(address.key, ""))
+        return Texts(self._languages.get(address.key) or self._settings.language)
 
     def _remember_language(self, message: Message) -> None:
         self._languages.pop(message.address.key, None)

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 NAME_LENGTH = 48
 """Characters of the first message that name a conversation."""
+STICKER = "sticker"
 QUOTE_LENGTH = 2000
 """Characters of a quoted message that the model gets to see."""
 
@@ -41,6 +42,8 @@ class RunningTurn:
     first_seconds: float = 0.0
     replaced_id: int | None = None
     """The stored answer that this one takes the place of."""
+    known: Finished = field(default_factory=Finished)
+    """What is known of the answer's making before it ends: kept also where it is cut short."""
     recorded: Finished | Failed | None = None
     """How it ended, once that is stored."""
     _stopped: bool = False
@@ -51,6 +54,10 @@ class RunningTurn:
         if self._task and not self._stopped:
             self._task.cancel()
         self._stopped = True
+
+    def note(self, known: Finished) -> None:
+        """Remember what is known of the answer's making."""
+        self.known = known
 
     def begin(self) -> None:
         """Note that those before it are over."""
@@ -134,6 +141,9 @@ def unusable(message: Message, texts: Texts) -> str:
     kinds = dict.fromkeys(each.kind for each in message.attachments if each.is_file)
     if not kinds:
         return ""
+    if [*kinds] == [STICKER] and not quoted(message):
+        emoji = "".join(each.name for each in message.attachments)
+        return texts.get("attachments.sticker_with_emoji" if emoji else "attachments.sticker_alone", emoji=emoji)
     named = ", ".join(texts.find(f"attachments.{kind}") or texts.get("attachments.unknown") for kind in kinds)
     return texts.get("attachments.go_by_text" if quoted(message) else "attachments.cannot_use", kinds=named)
 

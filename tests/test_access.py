@@ -190,7 +190,7 @@ async def test_what_is_said_past_the_assistant_costs_nobody_their_messages() -> 
 
 
 async def test_a_stranger_is_told_a_code_once_and_who_confirms_it() -> None:
-    there = door()
+    there = door(owners=("telegram:1",))
     verdict = await there.private()
     assert isinstance(verdict, Pairing)
     assert verdict.first
@@ -201,12 +201,26 @@ async def test_a_stranger_is_told_a_code_once_and_who_confirms_it() -> None:
     assert await there.private() == Silent(Reason.TOLD_ALREADY)
 
 
+async def test_where_there_is_no_owner_yet_a_stranger_is_told_how_to_become_it() -> None:
+    there = door(owners=("discord:1",))
+    verdict = await there.private()
+    assert isinstance(verdict, Pairing)
+    told = verdict.told(Texts("en"))
+    assert "I have no owner yet" in told and f"\nparley pair {verdict.code}\n" in told and "/pair" not in told
+    there.later(minutes=10)
+    again = await there.private()
+    assert isinstance(again, Pairing) and "I still have no owner" in again.told(Texts("en"))
+    await there.put("1", Standing.OWNER)
+    other = await there.private("8")
+    assert isinstance(other, Pairing) and "tell my owner this code" in other.told(Texts("en"))
+
+
 async def test_the_same_code_is_told_again_after_a_while_with_the_time_that_is_left() -> None:
     there = door()
     first = await there.private()
     assert isinstance(first, Pairing)
     there.later(seconds=REPEAT_AFTER.total_seconds())
-    assert await there.private() == Pairing(first.code, first=False, minutes=55)
+    assert await there.private() == Pairing(first.code, first=False, minutes=55, is_owned=False)
     assert await there.private() == Silent(Reason.TOLD_ALREADY)
 
 
@@ -264,8 +278,8 @@ async def test_codes_that_ran_out_make_room() -> None:
 
 async def test_a_code_that_somebody_else_has_is_drawn_again() -> None:
     there = Door(options={"draw": cycle(["AAAAAAAA", "AAAAAAAA", "BBBBBBBB"]).__next__})
-    assert await there.private("7") == Pairing("AAAAAAAA", first=True, minutes=60)
-    assert await there.private("8") == Pairing("BBBBBBBB", first=True, minutes=60)
+    assert await there.private("7") == Pairing("AAAAAAAA", first=True, minutes=60, is_owned=False)
+    assert await there.private("8") == Pairing("BBBBBBBB", first=True, minutes=60, is_owned=False)
 
 
 async def test_a_stranger_is_told_their_code_once_the_roll_can_be_written_again() -> None:

@@ -316,6 +316,17 @@ def test_a_wrong_value_where_a_secret_may_stand_is_not_shown(tmp_path: Path, tex
     assert "4711" not in told
 
 
+def test_all_misspelt_variables_are_told_together() -> None:
+    told = refusal({"PARLEY_MODEL__THREDS": "2", "PARLEY_LOGLEVEL": "INFO", "PARLEY_MODEL__NAM_FILE": "x"})
+    assert told.splitlines()[0] == "3 things are wrong in the configuration:"
+    for name, nearest in (
+        ("PARLEY_MODEL__THREDS", "PARLEY_MODEL__THREADS"),
+        ("PARLEY_LOGLEVEL", "PARLEY_LOG__LEVEL"),
+        ("PARLEY_MODEL__NAM_FILE", "PARLEY_MODEL__NAME"),
+    ):
+        assert f"- The environment variable {name} is not one of Parley's. The nearest is: {nearest}." in told
+
+
 def test_wrong_values_of_variables_are_told_together() -> None:
     told = refusal({"PARLEY_MODEL__SLOTS": "many", "PARLEY_MODEL__THREADS": "0"})
     assert 'PARLEY_MODEL__SLOTS: `model.slots` must be a whole number, not "many".' in told

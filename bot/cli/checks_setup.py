@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bot.cli.checks import Finding, Patient, Status
-from bot.config import CUSTOMARY_VARIABLES, OWN_VARIABLES, PREFIX
+from bot.config_variables import CUSTOMARY_VARIABLES, OWN_VARIABLES, PREFIX
 
 OLDEST_PYTHON = (3, 11)
 OWN_PACKAGES = ("bot", "adapters", "storage", "prompts")

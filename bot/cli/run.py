@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -18,6 +19,9 @@ from bot.texts import Texts
 if TYPE_CHECKING:
     from bot.channels import ChannelPlan
 
+COMINGS_AND_GOINGS = "bot.channels"
+"""The log that tells when a channel connects: people wait for that, so it is shown unless a level is chosen."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -29,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     from bot.channels import plan_channels
 
     plans = plan_channels(arguments.configuration, tuple(arguments.channels))
+    if "log.level" not in arguments.configuration.origins:
+        logging.getLogger(COMINGS_AND_GOINGS).setLevel(logging.INFO)
     return asyncio.run(_run(plans, arguments.configuration, arguments.texts))
 
 

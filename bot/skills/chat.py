@@ -47,6 +47,8 @@ class ChatSkill:
         window = await _open_window(context, generator)
         if window.left_out:
             yield Status(context.texts.get("chat.left_out", count=window.left_out))
+        known = Finished(generator=generator.kind, model=generator.model, evidence=_evidence(context, window))
+        context.note(known)
         sampling = replace(context.settings.sampling, max_tokens=window.reply_tokens)
         end, empty = GenerationEnd(EndReason.STOP, Usage()), True
         async with aclosing(_split(generator.stream(window.prompt, sampling))) as events:
@@ -62,13 +64,8 @@ class ChatSkill:
                     yield ReasoningDelta(event.text)
         if empty:
             raise GenerationFailed("chat.empty")
-        yield Finished(
-            state=TurnState.LENGTH if end.reason is EndReason.LENGTH else TurnState.COMPLETE,
-            generator=generator.kind,
-            model=generator.model,
-            usage=end.usage,
-            evidence=_evidence(context, window),
-        )
+        state = TurnState.LENGTH if end.reason is EndReason.LENGTH else TurnState.COMPLETE
+        yield replace(known, state=state, usage=end.usage)
 
 
 async def _open_window(context: SkillContext, generator: Generator) -> Window:

@@ -11,7 +11,7 @@ from bot.people import CODE_VALID_SECONDS, Roll
 from bot.protocols import Command, Generator, Reply, Store
 from bot.skills.personas import Personas
 from bot.texts import Texts
-from bot.types import Address, Conversation, Message, Role, Sampling, Turn, Understanding
+from bot.types import Address, Conversation, Finished, Message, Role, Sampling, Turn, Understanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class SkillContext:
     """Lets the model answer what the conversation ends with, and stores the answer."""
     stop: Callable[[], bool]
     """Stops the reply that is running at the address; False where there is none."""
+    note: Callable[[Finished], None] = lambda known: None
+    """Takes what is known of the answer's making as soon as it is: that is kept if the answer is cut short."""
     until: int | None = None
     """The turn to answer, where that is not the newest."""
     # who may speak

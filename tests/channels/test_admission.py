@@ -31,7 +31,7 @@ def pairing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def code_in(text: str) -> str:
     """The code that somebody was told."""
-    [code] = re.findall(r"^([A-Z2-9]{8})$", text, re.MULTILINE)
+    [code] = re.findall(r"^(?:parley pair )?([A-Z2-9]{8})$", text, re.MULTILINE)
     return str(code)
 
 

@@ -147,6 +147,28 @@ async def test_a_photo_is_kept_and_answered_in_words(server: BotApiServer, ann: 
     assert len(list((home / "attachments").iterdir())) == 1
 
 
+async def test_a_sticker_is_answered_with_what_can_be_seen_of_it(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home):
+        ann.sends(chat, "sticker", emoji="🎉")
+        await said(server, chat, "🎉 is all that I can see of a sticker yet. Please say it in words.")
+
+
+@pytest.mark.parametrize(("spoken", "button"), [("zh-hans", "❔ 为什么"), ("en", "❔ Why"), ("", "❔ 为什么")])
+async def test_buttons_speak_the_persons_language_and_else_that_of_the_configuration(
+    server: BotApiServer, home: Path, monkeypatch: pytest.MonkeyPatch, spoken: str, button: str
+) -> None:
+    monkeypatch.setenv("PARLEY_LANGUAGE", "en" if spoken else "zh")
+    person = server.person("Wu", language=spoken)
+    chat = server.chat_private(person)
+    async with running(server, home):
+        person.says(chat, "Hello")
+        await said(server, chat, "Hello")
+        [answer] = [shown for shown in server.screen(chat) if shown.from_bot]
+    assert button in [each.text for row in answer.buttons for each in row]
+
+
 async def test_a_place_reaches_the_model_as_words(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
     async with running(server, home):
         ann.sends(chat, "location")

@@ -112,6 +112,20 @@ async def test_stop_keeps_what_was_said_and_says_that_it_was_stopped(
         assert (await answers(server, chat, 3))[-1].text == "Go on"
 
 
+async def test_why_says_which_model_wrote_an_answer_that_was_stopped(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home, delay=SLOW):
+        ann.says(chat, LONG)
+        await in_the_making(server, chat)
+        ann.says(chat, "/stop")
+        await answers(server, chat, 2)
+        ann.says(chat, "/why")
+        told = (await answers(server, chat, 3))[-1].text
+    assert "The model echo wrote it, run by echo." in told
+    assert "It was stopped before it was whole." in told and "It spoke as the persona parley." in told
+
+
 async def test_what_is_stopped_before_it_begins_is_not_shown(
     server: BotApiServer, ann: Person, chat: Chat, home: Path
 ) -> None:
