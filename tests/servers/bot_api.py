@@ -31,7 +31,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
@@ -46,9 +46,10 @@ from tests.servers.bot_api_screen import Screen
 from tests.servers.bot_api_updates import UpdateQueue
 from tests.servers.bot_api_wire import failure, flood, json_response, read_arguments, refusal
 from tests.servers.bot_api_world import DOWNLOAD_BYTES, Account, BotAccount, Chat, World
+from tests.servers.control import ControlError, call_control
+from tests.servers.moments import Moments
 
 Json = dict[str, Any]
-T = TypeVar("T")
 TOKEN = "7000001:parley-test-token"
 KEPT_MESSAGES = 200
 LARGEST_REQUEST = 80_000_000
@@ -67,7 +68,7 @@ class Statistics:
     """How often a bot asked for a parse mode. Such texts are shown as they came, unparsed."""
 
 
-class BotApiServer:
+class BotApiServer(Moments):
     """Enter it, and it listens at `url`.
 
     Args:
@@ -97,18 +98,17 @@ class BotApiServer:
         webhook_retry_seconds: float = 0.05,
         port: int = 0,
     ) -> None:
+        super().__init__(clock)
         keep = None if keep_history else KEPT_MESSAGES
         self.faults = Faults()
         self.screen = Screen(now=self.now, changed=self.changed, keep=keep)
         self.world = World(now=self.now, screen=self.screen, keep=keep, strict=strict, query_seconds=query_seconds)
         self.url = ""
-        self._clock, self._ahead = clock, 0.0
         self._open = tokens is None
         self._limits, self._reads_all = limits, reads_all
         self._retry_seconds, self._port = webhook_retry_seconds, port
         self._methods: Counter[str] = Counter()
         self._refusals: Counter[int] = Counter()
-        self._waiters: list[asyncio.Future[None]] = []
         self._pushers: dict[int, asyncio.Task[None]] = {}
         self._ids = itertools.count(500_001)
         self._control = Control(self)
@@ -151,33 +151,6 @@ class BotApiServer:
     def token(self) -> str:
         """The first bot's token."""
         return self._default.token
-
-    # time and waiting
-
-    def now(self) -> float:
-        """The time that messages are dated by."""
-        return self._clock() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass: drafts expire, pressed buttons grow old, flood limits fill up."""
-        self._ahead += seconds
-        self.changed()
-
-    def changed(self) -> None:
-        """Wake whoever waits for a condition."""
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
-
-    async def wait_until(self, condition: Callable[[], T], *, seconds: float = 10) -> T:
-        """What `condition` gives once it is true; looked at after each change, TimeoutError after `seconds`."""
-        async with asyncio.timeout(seconds):
-            while not (value := condition()):
-                waiter = asyncio.get_running_loop().create_future()
-                self._waiters.append(waiter)
-                await waiter
-        return value
 
     # who is there
 
@@ -273,10 +246,18 @@ class BotApiServer:
                 token, _, path = request.path[9:].partition("/")
                 return self._download(self._bot_of(token), path)
             if request.path.startswith("/control/"):
-                return web.json_response(await self._control.do(request.path[9:], await request.json()))
+                return await self._controlled(request)
             raise ApiError(404, "Not Found")
         except ApiError as error:
             return self._refusal(error)
+
+    async def _controlled(self, request: web.Request) -> web.Response:
+        try:
+            answer = await call_control(self._control, request.path[9:], await request.json())
+        except ControlError as error:
+            return self._refusal(ApiError(error.status, str(error)))
+        self.changed()
+        return web.json_response(answer)
 
     def _bot_of(self, token: str) -> BotAccount:
         if token in self.world.bots:

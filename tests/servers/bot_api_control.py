@@ -1,7 +1,6 @@
 """The control API of a Bot API server in a process of its own, and the client that a test drives it with.
 
-Every call is a POST of a JSON object to /control/NAME and answers a JSON object. Chats go by their `key`, people and
-messages by their id. With `Remote` a test writes
+Chats go by their `key`, people and messages by their id; see control for how it is called. With `Remote` a test writes
 
     remote = Remote("http://127.0.0.1:8081")
     ann = remote("person", name="Ann")["person"]
@@ -9,43 +8,26 @@ messages by their id. With `Remote` a test writes
     remote("say", person=ann, chat=chat, text="Hello")
     remote("wait", chat=chat, contains="Hello, Ann", seconds=20)
     remote("screen", chat=chat)["messages"]
-
-The methods of `Control` without an underscore are the names, their arguments the fields.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from tests.servers.bot_api_checks import ApiError
 from tests.servers.bot_api_faults import UpdateFault, fault_from_json
 from tests.servers.bot_api_people import Person
 from tests.servers.bot_api_world import BotAccount, Chat
+from tests.servers.control import ControlError, Remote
 
 if TYPE_CHECKING:
     from tests.servers.bot_api import BotApiServer
 
+__all__ = ["Control", "Remote"]
+
 Json = dict[str, Any]
-
-
-class Remote:
-    """Calls a server's control API; RuntimeError with its words where it refuses."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __call__(self, name: str, /, **fields: Any) -> Json:
-        answer = httpx.post(f"{self._url}/control/{name}", json=fields, timeout=fields.get("seconds", 10) + 10)
-        value: Json = answer.json()
-        if answer.status_code != 200:
-            raise RuntimeError(str(value.get("description")))
-        return value
 
 
 class Control:
@@ -53,20 +35,6 @@ class Control:
 
     def __init__(self, server: BotApiServer) -> None:
         self._server = server
-
-    async def do(self, name: str, fields: Json) -> Json:
-        """Run one call; ApiError where it cannot be."""
-        method = getattr(self, name.replace("/", "_"), None)
-        if name.startswith("_") or name == "do" or method is None:
-            raise ApiError(404, f"no control named {name}")
-        try:
-            result = method(**fields)
-            if inspect.isawaitable(result):
-                result = await result
-        except (TypeError, ValueError, LookupError) as error:
-            raise ApiError(400, f"{name}: {type(error).__name__}: {error}") from error
-        self._server.changed()
-        return {} if result is None else dict(result)
 
     # who is there
 
@@ -161,7 +129,9 @@ class Control:
         try:
             return {"texts": await self._server.wait_until(found, seconds=seconds)}
         except TimeoutError:
-            raise ApiError(408, f"nothing of the kind within {seconds} s:\n{self._server.screen.text(where)}") from None
+            raise ControlError(
+                408, f"nothing of the kind within {seconds} s:\n{self._server.screen.text(where)}"
+            ) from None
 
     def statistics(self) -> Json:
         """What the server counted."""

@@ -4,28 +4,21 @@
     server.faults.always("getUpdates", Fail(502))                     until `clear()`
     server.faults.random(seed=7, rates={"drop_after": 0.02, "flood": 0.01, "duplicate_update": 0.05})
 
-Knows nothing of sockets: the server asks `pick` before it executes a method and does what the fault says, and asks
-`pick_update` for each update that it queues.
+How faults are scheduled stands in faults; here is what they are.
 """
 
 from __future__ import annotations
 
-import random
-from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from tests.servers.faults import EVERY, Delay, Drop, Fail, Schedule, Truncate, by_name, made_from_json
+
+__all__ = ["EVERY", "Delay", "Drop", "Fail", "Fault", "Faults", "Flood", "Refuse", "Truncate", "UpdateFault"]
+
 Json = dict[str, Any]
-EVERY = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """The socket is reset without an answer."""
-
-    after_execution: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +26,6 @@ class Flood:
     """429 with `retry_after` seconds."""
 
     retry_after: int = 1
-    after_execution: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """A server error: 502 comes as HTML from a proxy in between, everything else as JSON."""
-
-    status: int = 500
     after_execution: bool = False
 
 
@@ -53,23 +38,8 @@ class Refuse:
     after_execution: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """The method is executed after `seconds`, or it is executed at once and only its answer comes late."""
-
-    seconds: float
-    after_execution: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Truncate:
-    """The method is executed, and its answer is half a JSON object."""
-
-    after_execution: bool = True
-
-
 Fault = Drop | Flood | Fail | Refuse | Delay | Truncate
-FAULTS: Mapping[str, type[Any]] = {kind.__name__.lower(): kind for kind in (Drop, Flood, Fail, Refuse, Delay, Truncate)}
+FAULTS: Mapping[str, type[Any]] = by_name(Drop, Flood, Fail, Refuse, Delay, Truncate)
 
 
 class UpdateFault(Enum):
@@ -98,92 +68,24 @@ RATES: Mapping[str, Fault] = {
 }
 
 
-class Faults:
+class Faults(Schedule[Fault, UpdateFault]):
     """The faults to come; `happened` counts those that came."""
 
     def __init__(self) -> None:
-        self.happened: Counter[str] = Counter()
-        self._next: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
-        self._always: dict[str, Fault] = {}
-        self._updates: deque[UpdateFault | None] = deque()
-        self._rates: dict[str, float] = {}
-        self._methods: frozenset[str] | None = None
-        self._random = random.Random(0)
-
-    def next(self, method: str, *faults: Fault | None) -> None:
-        """The next calls of `method` (or of any, with EVERY), one fault each; None lets one pass."""
-        self._next[method.lower()].extend(faults)
-
-    def always(self, method: str, fault: Fault) -> None:
-        """Every call of `method` (or of any, with EVERY), until `clear`."""
-        self._always[method.lower()] = fault
+        super().__init__(RATES, UpdateFault)
 
     def next_update(self, *faults: UpdateFault | None) -> None:
         """The next updates that are queued, one fault each; None lets one pass."""
-        self._updates.extend(faults)
-
-    def random(self, *, seed: int, rates: Mapping[str, float], methods: Collection[str] | None = None) -> None:
-        """Faults at random: the probability of each, by its name in RATES or the value of an UpdateFault.
-
-        Args:
-            seed: the same seed gives the same faults for the same sequence of calls.
-            rates: probabilities between 0 and 1; their sum should stay below 1.
-            methods: only these, or all of them.
-        """
-        unknown = set(rates) - set(RATES) - {fault.value for fault in UpdateFault}
-        if unknown:
-            raise ValueError(f"unknown faults: {', '.join(sorted(unknown))}")
-        self._random = random.Random(seed)
-        self._rates = dict(rates)
-        self._methods = None if methods is None else frozenset(name.lower() for name in methods)
-
-    def clear(self) -> None:
-        """Nothing goes wrong any more; what happened stays counted."""
-        self._next.clear()
-        self._always.clear()
-        self._updates.clear()
-        self._rates = {}
-
-    def pick(self, method: str) -> Fault | None:
-        """What happens to this call."""
-        fault = self._pick(method.lower())
-        if fault is not None:
-            self.happened[type(fault).__name__.lower()] += 1
-        return fault
-
-    def _pick(self, method: str) -> Fault | None:
-        for name in (method, EVERY):
-            if waiting := self._next.get(name):
-                return waiting.popleft()
-        if always := self._always.get(method) or self._always.get(EVERY):
-            return always
-        if self._rates and (self._methods is None or method in self._methods):
-            return RATES.get(self._draw(RATES))
-        return None
+        self.next_delivery(*faults)
 
     def pick_update(self) -> UpdateFault | None:
         """What happens to this update."""
-        fault = self._updates.popleft() if self._updates else None
-        if fault is None and self._rates:
-            drawn = self._draw([kind.value for kind in UpdateFault])
-            fault = UpdateFault(drawn) if drawn else None
-        if fault is not None:
-            self.happened[fault.value] += 1
-        return fault
-
-    def _draw(self, names: Collection[str]) -> str:
-        place = self._random.random()
-        for name in names:
-            place -= self._rates.get(name, 0.0)
-            if place < 0:
-                return name
-        return ""
+        return self.pick_delivery()
 
 
 def fault_from_json(value: Mapping[str, Any]) -> Fault:
     """`{"kind": "drop", "after_execution": true}` and the like, as the control API has it."""
-    options = dict(value)
-    fault: Fault = FAULTS[str(options.pop("kind")).lower()](**options)
+    fault: Fault = made_from_json(FAULTS, value)
     return fault
 
 
