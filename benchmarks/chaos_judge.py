@@ -17,6 +17,8 @@ from bot.texts import Texts
 
 PIECE = re.compile(r"\bq(\d+)v(\d+)n(\d+)of(\d+)\b")
 FILLER = re.compile(r"\bla+\b")
+SPEAKER = re.compile(r"\bP\d+: ")
+"""Who asks, as the prompt of a group names them."""
 _TEXTS = Texts("en")
 REPEAT = _TEXTS.get("delivery.repeat")
 GIVEN_UP = _TEXTS.get("delivery.given_up")
@@ -101,7 +103,7 @@ class Seen:
     def other_words(self) -> str:
         """What is neither a question's nor a known remark."""
         text = self.text.replace(REPEAT, "").replace(GIVEN_UP, "")
-        return FILLER.sub("", PIECE.sub("", WAITED.sub("", text))).strip()
+        return FILLER.sub("", PIECE.sub("", SPEAKER.sub("", WAITED.sub("", text)))).strip()
 
 
 @dataclass(slots=True)

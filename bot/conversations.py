@@ -1,13 +1,17 @@
-"""Which conversation a message belongs to."""
+"""Which conversation a message belongs to, and how it becomes a turn there."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 
 from bot.clock import Clock
 from bot.protocols import Store
 from bot.skills.context import CURRENT_CONVERSATION
-from bot.types import Address, Conversation, Message, Turn
+from bot.speakers import Speakers
+from bot.texts import Texts
+from bot.turn import quoted
+from bot.types import Address, Conversation, Message, Role, Turn, TurnDraft
 
 
 class Conversations:
@@ -16,6 +20,7 @@ class Conversations:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._speakers = Speakers(store)
         self._beginning = asyncio.Lock()
 
     async def open(self, address: Address, name: str = "") -> Conversation:
@@ -67,3 +72,32 @@ class Conversations:
         if conversation.head_id != turn.id:
             await self._store.set_head(conversation.id, turn.id)
         await self.go_on_with(conversation)
+
+    # -- what is said ---------------------------------------------------------------------------------------
+
+    async def remember(self, message: Message, conversation: Conversation, texts: Texts) -> Turn:
+        """Store what was said, once; the conversation goes on from there."""
+        if message.is_resumed and (found := await self._store.find_turn(message.address, message.id)):
+            await self._store.set_head(found.conversation_id, found.id)
+            return found
+        draft = TurnDraft(
+            conversation_id=conversation.id,
+            role=Role.USER,
+            text=quoted(message),
+            at=message.at,
+            author=message.person,
+            speaker=await self._speaker(message, conversation, texts),
+            platform_id=message.id,
+            evidence={"attachments": [asdict(each) for each in message.attachments]} if message.attachments else {},
+        )
+        appending = asyncio.create_task(self._store.append_turn(draft))
+        try:
+            return await asyncio.shield(appending)
+        except asyncio.CancelledError:
+            await asyncio.wait([appending])  # whoever answers it anew must find it
+            raise
+
+    async def _speaker(self, message: Message, conversation: Conversation, texts: Texts) -> str:
+        if message.is_private:
+            return ""
+        return await self._speakers.name(message.person, conversation.id, unnamed=texts.get("tasks.unnamed"))

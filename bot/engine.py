@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from bot.clock import Clock
 from bot.conversations import Conversations
@@ -170,7 +170,7 @@ class Engine:
     async def _reply(self, message: Message, turn: RunningTurn, earlier: Sequence[Message] = ()) -> Reply:
         conversation = await self._conversations.of_message(earlier[0] if earlier else message)
         for former in earlier:
-            await self._remember(former, conversation)
+            await self._conversations.remember(former, conversation, self._texts(former))
         understanding = await self._understand(message, conversation)
         answer = self._command if _is_command(understanding) else self._talk
         return answer(message, conversation, understanding, turn)
@@ -181,7 +181,7 @@ class Engine:
         self, message: Message, conversation: Conversation, understanding: Understanding, turn: RunningTurn
     ) -> Reply:
         """Remember the question and answer it."""
-        question = await self._remember(message, conversation)
+        question = await self._conversations.remember(message, conversation, self._texts(message))
         answer = await self._answer_of(question) if message.is_resumed else None
         if answer and answer.state is not TurnState.STOPPED:  # else the end of the program cut it short
             await self._store.set_head(conversation.id, answer.id)
@@ -203,27 +203,6 @@ class Engine:
         except PromptTooLong:
             # the question could never be answered: it must not stand in the way of the next one
             await self._store.set_head(conversation.id, question.parent_id)
-            raise
-
-    async def _remember(self, message: Message, conversation: Conversation) -> Turn:
-        """Store what was said, once; the conversation goes on from there."""
-        if message.is_resumed and (found := await self._store.find_turn(message.address, message.id)):
-            await self._store.set_head(found.conversation_id, found.id)
-            return found
-        draft = TurnDraft(
-            conversation_id=conversation.id,
-            role=Role.USER,
-            text=quoted(message),
-            at=message.at,
-            author=message.person,
-            platform_id=message.id,
-            evidence={"attachments": [asdict(each) for each in message.attachments]} if message.attachments else {},
-        )
-        appending = asyncio.create_task(self._store.append_turn(draft))
-        try:
-            return await asyncio.shield(appending)
-        except asyncio.CancelledError:
-            await asyncio.wait([appending])  # whoever answers it anew must find it
             raise
 
     async def _answer(self, context: SkillContext, turn: RunningTurn) -> Reply:
@@ -382,6 +361,7 @@ class Engine:
             answer=answer,
             stop=lambda: self._stop(message.address),
             note=turn.note,
+            language=self._language,
             is_owner=message.is_from_owner,
             roll=self._roll,
             code_valid_seconds=self._code_valid_seconds,

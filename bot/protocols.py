@@ -136,6 +136,9 @@ class Store(Protocol):
     async def find_turn(self, address: Address, platform_id: str) -> Turn | None:
         """The newest of the people's turns with that platform id, in any conversation of the address."""
 
+    async def speakers(self, conversation_id: int) -> dict[str, str]:
+        """What the people are called that were named in turns of the conversation, by their ids."""
+
     async def answers(self, turn_id: int) -> list[Turn]:
         """The assistant's turns that answer that turn, oldest first."""
 

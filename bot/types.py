@@ -179,6 +179,8 @@ class TurnDraft:
     at: datetime
     state: TurnState = TurnState.COMPLETE
     author: Person | None = None
+    speaker: str = ""
+    """What the author is called in prompts; empty in private, and in turns of the assistant."""
     platform_id: str = ""
     """The platform's id of the message that holds the turn."""
     model: str = ""

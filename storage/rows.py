@@ -35,6 +35,7 @@ def turn_of(row: Row[Any]) -> Turn:
         at=row.at,
         state=TurnState(row.state),
         author=None if row.author_id is None else Person(row.author_id, row.author_name, row.author_language),
+        speaker=row.speaker or "",
         platform_id=row.platform_id,
         model=row.model,
         generator=row.generator,
@@ -54,6 +55,7 @@ def row_of(draft: TurnDraft, parent_id: int | None) -> dict[str, object]:
         "author_id": author.id if author else None,
         "author_name": author.name if author else None,
         "author_language": author.language if author else None,
+        "speaker": draft.speaker or None,
         "platform_id": draft.platform_id,
         **answer_of(draft),
     }

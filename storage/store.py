@@ -152,6 +152,10 @@ class SqlStore:
         """The newest of the people's turns with that platform id, in any conversation of the address."""
         return await self._database.read(lambda connection: tree.find(connection, address, platform_id))
 
+    async def speakers(self, conversation_id: int) -> dict[str, str]:
+        """What the people are called that were named in turns of the conversation, by their ids."""
+        return await self._database.read(lambda connection: tree.speakers(connection, conversation_id))
+
     async def answers(self, turn_id: int) -> list[Turn]:
         """The assistant's turns that answer that turn, oldest first."""
         return await self._database.read(lambda connection: tree.answers(connection, turn_id))

@@ -89,9 +89,11 @@ conversations = Table(
     Column("model", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    # the tables refer to each other, so these two are added when both are there
+    # the tables refer to each other, so these three are added when both are there
     Column("head_id", Integer, ForeignKey("turns.id", use_alter=True)),
     Column("window_start_id", Integer, ForeignKey("turns.id", use_alter=True)),
+    # the turn of another conversation that this one goes on from
+    Column("origin_id", Integer, ForeignKey("turns.id", use_alter=True)),
     Index(None, "channel", "account", "chat", "thread", "updated_at"),
     # an id is never given twice, so that nothing kept elsewhere under the id of something deleted comes back
     sqlite_autoincrement=True,
@@ -111,6 +113,8 @@ turns = Table(
     Column("author_id", Text),
     Column("author_name", Text),
     Column("author_language", Text),
+    # null where prompts do not name the author
+    Column("speaker", Text),
     Column("platform_id", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("generator", Text, nullable=False),

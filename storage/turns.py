@@ -77,6 +77,14 @@ def find(connection: Connection, address: Address, platform_id: str) -> Turn | N
     return turn_of(row) if row else None
 
 
+def speakers(connection: Connection, conversation_id: int) -> dict[str, str]:
+    """What the people are called that were named in turns of the conversation, by their ids."""
+    query = select(turns.c.author_id, turns.c.speaker).where(
+        turns.c.conversation_id == conversation_id, turns.c.speaker.is_not(None)
+    )
+    return {row.author_id: row.speaker for row in connection.execute(query.distinct())}
+
+
 def answers(connection: Connection, turn_id: int) -> list[Turn]:
     """The assistant's turns that answer that turn, oldest first."""
     query = select(turns).where(turns.c.parent_id == turn_id, turns.c.role == Role.ASSISTANT.value).order_by(turns.c.id)

@@ -245,7 +245,7 @@ async def test_undo_in_a_group_takes_back_only_what_the_person_said_themselves(d
     told = text_of(await dialogue.say("/undo", person=ben, private=False))
     assert told == "The last message here is one of Ann, and everybody takes back only their own."
     assert text_of(await dialogue.say("/undo 3", private=False)) == "Taken back: 2 messages, from “Ann's” on."
-    assert [text for _, text in await dialogue.turns()] == ["Ben's", "Ben's"]
+    assert [text for _, text in await dialogue.turns()] == ["Ben's", "Ben: Ben's"]
     await dialogue.say("/undo", person=ben, private=False)
     assert await dialogue.turns() == []
 

@@ -93,10 +93,10 @@ def _most_tokens(turns: Sequence[Turn], standing_prompt: str, generator: Generat
     for index, turn in enumerate(turns):
         same = turn.model == generator.model and turn.evidence.get("start") == turns[0].id
         if "edited_at" in turn.evidence:  # what later answers counted is no longer so
-            return sum(map(_most_tokens_of, (standing_prompt, *(each.text for each in turns))))
+            return sum(map(_most_tokens_of, (standing_prompt, *map(said_in, turns))))
         if same and turn.usage.prompt_tokens:
             later, known = turns[index + 1 :], turn.usage.prompt_tokens + turn.usage.completion_tokens
-    texts = [standing_prompt, *(turn.text for turn in later)]
+    texts = [standing_prompt, *map(said_in, later)]
     return known + sum(map(_most_tokens_of, texts))
 
 
@@ -128,7 +128,15 @@ def _messages(standing_prompt: str, turns: Sequence[Turn]) -> tuple[PromptMessag
         if not turn.text:
             continue
         if messages and messages[-1].role is turn.role:
-            messages[-1] = PromptMessage(turn.role, f"{messages[-1].content}\n\n{turn.text}")
+            messages[-1] = PromptMessage(turn.role, f"{messages[-1].content}\n\n{said_in(turn)}")
         else:
-            messages.append(PromptMessage(turn.role, turn.text))
+            messages.append(PromptMessage(turn.role, said_in(turn)))
     return tuple(messages)
+
+
+def said_in(turn: Turn) -> str:
+    """The turn's text as a prompt holds it: after the name of who speaks, where several do."""
+    if not turn.speaker:
+        return turn.text
+    is_quote = turn.text.startswith(">")  # which is one only at the beginning of a line
+    return f"{turn.speaker}:{chr(10) if is_quote else ' '}{turn.text}"

@@ -12,6 +12,7 @@ from bot.memory.window import Window, build_window
 from bot.protocols import Command, Generator, Reply
 from bot.skills.choosing import short_name
 from bot.skills.context import SkillContext
+from bot.texts import Texts
 from bot.types import (
     EndReason,
     Finished,
@@ -22,6 +23,7 @@ from bot.types import (
     ReasoningDelta,
     Status,
     TextDelta,
+    Turn,
     TurnState,
     Usage,
 )
@@ -73,9 +75,7 @@ async def _open_window(context: SkillContext, generator: Generator) -> Window:
     turns = await context.store.path(conversation.id, since=conversation.window_start_id, until=context.until)
     window = await build_window(
         turns,
-        standing_prompt=context.personas.prompt(
-            conversation.persona or context.settings.persona, context.texts.language
-        ),
+        standing_prompt=_standing_prompt(context, turns),
         generator=generator,
         max_reply_tokens=context.settings.sampling.max_tokens,
         cache_key=str(conversation.id),
@@ -83,6 +83,17 @@ async def _open_window(context: SkillContext, generator: Generator) -> Window:
     if window.left_out and context.until is None:
         await context.store.set_window_start(conversation.id, window.start_id)
     return window
+
+
+def _standing_prompt(context: SkillContext, turns: Sequence[Turn]) -> str:
+    """The persona; in a group with a word on the names there, and in a language that does not change with who speaks,
+    since all that follows would have to be read anew."""
+    persona = context.conversation.persona or context.settings.persona
+    if context.message.is_private:
+        return context.personas.prompt(persona, context.texts.language)
+    languages = (turn.author.language for turn in turns if turn.author)
+    texts = Texts(next(filter(None, languages), context.language))
+    return f"{context.personas.prompt(persona, texts.language)}\n{texts.get('tasks.group')}"
 
 
 async def _split(stream: AsyncGenerator[GenerationEvent, None]) -> AsyncGenerator[Piece | Queued | GenerationEnd, None]:

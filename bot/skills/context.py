@@ -57,6 +57,8 @@ class SkillContext:
     """Stops the reply that is running at the address; False where there is none."""
     note: Callable[[Finished], None] = lambda known: None
     """Takes what is known of the answer's making as soon as it is: that is kept if the answer is cut short."""
+    language: str = "en"
+    """What is spoken where nobody's own language is known."""
     until: int | None = None
     """The turn to answer, where that is not the newest."""
     # who may speak

@@ -147,8 +147,7 @@ def _may_take_back(question: Turn, context: SkillContext) -> bool:
 def _untaken(questions: Sequence[Turn], context: SkillContext) -> str:
     if not questions:
         return context.texts.get("commands.nothing_to_undo")
-    author = questions[0].author
-    name = (author.name if author else "") or context.texts.get("commands.somebody")
+    name = questions[0].speaker or context.texts.get("commands.somebody")
     return context.texts.get("commands.undo_not_yours", name=name)
 
 

@@ -93,7 +93,7 @@ async def test_a_stranger_who_presses_a_button_is_turned_away(
     assert [toast.text for toast in server.screen.history(group, "toast")] == [
         "You are not on the list of those whom I answer here."
     ]
-    assert server.screen.from_bots(group) == ["Hello"]
+    assert server.screen.from_bots(group) == ["Ann: Hello"]
 
 
 async def test_what_is_said_to_others_in_a_group_is_left_alone(server: BotApiServer, home: Path) -> None:
@@ -105,7 +105,7 @@ async def test_what_is_said_to_others_in_a_group_is_left_alone(server: BotApiSer
         ann.sends(group, "photo")
         ann.edits(group, ann.says(group, "Tea?"), "Coffee?")
         ann.says(group, "@parley_test_bot Hello")
-        await said(server, group, "Hello")
+        await said(server, group, "Ann: Hello")
         assert await app.ledger.arrivals() == []
     assert server.screen.history(group, "typing") == []
 
@@ -117,7 +117,7 @@ async def test_bots_are_never_answered(server: BotApiServer, ann: Person, home: 
     async with running(server, home):
         robot.says(group, "@parley_test_bot Hello")
         ann.says(group, "@parley_test_bot Hello, too")
-        await said(server, group, "Hello, too")
+        await said(server, group, "Ann: Hello, too")
 
 
 async def test_whoever_writes_too_much_is_told_once_and_then_left_alone(

@@ -93,7 +93,7 @@ async def test_what_only_waits_for_others_is_not_blamed_for_the_end_of_the_progr
         async with running(server, home, delay=1.0) as app:
             await server.wait_until(lambda: server.screen.history(group, "typing"))
             assert [arrival.attempts for arrival in await app.ledger.arrivals()] == [1, 0]
-            await server.wait_until(lambda: server.screen.from_bots(group) == ["one", "two"])
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: one", "Bob: two"])
 
 
 async def test_a_burst_that_was_one_turn_is_one_again(home: Path) -> None:
@@ -120,7 +120,7 @@ async def test_an_edit_that_makes_talk_of_something_is_answered(home: Path) -> N
         server.bot(server.token).reads_all = True
         async with running(server, home):
             ann.edits(group, ann.says(group, "What is the time?"), "@parley_test_bot What is the time?")
-            await server.wait_until(lambda: server.screen.from_bots(group) == ["What is the time?"])
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: What is the time?"])
 
 
 async def test_a_preview_that_is_slow_to_arrive_does_not_take_the_place_of_the_whole_answer(home: Path) -> None:
@@ -132,5 +132,5 @@ async def test_a_preview_that_is_slow_to_arrive_does_not_take_the_place_of_the_w
         async with running(server, home, delay=0.1):
             ann.says(group, f"@parley_test_bot {text}")
             await server.wait_until(lambda: len(server.screen.history(group, "edit")) >= 2)
-            assert server.screen.from_bots(group) == [text]
+            assert server.screen.from_bots(group) == [f"Ann: {text}"]
             assert [button.data for row in server.screen(group)[-1].buttons for button in row][:1] != ["stop"]

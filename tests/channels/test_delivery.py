@@ -68,10 +68,11 @@ async def test_a_group_sees_one_message_grow_until_it_is_whole(server: BotApiSer
     async with running(server, home, delay=SLOW):
         question = ann.says(group, f"@parley_test_bot {LONG}")
         await in_the_making(server, group)
-        await said(server, group, LONG)
+        whole = f"Ann: {LONG}"
+        await said(server, group, whole)
         [answer] = await answers(server, group, 1)
     versions = [version.text for version in answer.earlier]
-    assert versions and all(version == LONG[: len(version)] for version in versions)
+    assert versions and all(version == whole[: len(version)] for version in versions)
     assert answer.reply_to == question.message_id
     assert [button.text for row in answer.buttons for button in row] == ["🔄 Again", "👍", "👎", "❔ Why"]
 
@@ -223,13 +224,13 @@ async def test_a_group_that_gets_another_id_goes_on(server: BotApiServer, ann: P
     group = server.chat_group("Family", ann, kind="group")
     async with running(server, home) as app:
         ann.says(group, "@parley_test_bot one")
-        await said(server, group, "one")
+        await said(server, group, "Ann: one")
         moved = ann.upgrades(group)
         ann.says(moved, "@parley_test_bot two")
-        await said(server, moved, "two")
+        await said(server, moved, "Ann: two")
         [conversation] = await app.store.conversations(address_of(moved), limit=9)
         path = await app.store.path(conversation.id)
-    assert [turn.text for turn in path] == ["one", "one", "two", "two"]
+    assert [turn.text for turn in path] == ["one", "Ann: one", "two", "Ann: two"]
 
 
 async def test_an_answer_on_its_way_follows_the_group_to_its_new_id(
@@ -241,9 +242,9 @@ async def test_an_answer_on_its_way_follows_the_group_to_its_new_id(
         ann.says(group, "@parley_test_bot one")
         await server.wait_until(lambda: server.statistics().refusals.get(429))
         moved = ann.upgrades(group)
-        await said(server, moved, "one")
+        await said(server, moved, "Ann: one")
         ann.says(moved, "@parley_test_bot two")
-        await said(server, moved, "one", "two")
+        await said(server, moved, "Ann: one", "Ann: two")
     assert server.screen.from_bots(group) == []
 
 
@@ -255,7 +256,7 @@ async def test_a_reply_in_the_making_follows_the_group_to_its_new_id(
         ann.says(group, f"@parley_test_bot {LONG}")
         await in_the_making(server, group)
         moved = ann.upgrades(group)
-        await said(server, moved, LONG)
+        await said(server, moved, f"Ann: {LONG}")
 
 
 async def test_somebody_who_blocks_the_bot_is_left_alone_and_found_again(

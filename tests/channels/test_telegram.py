@@ -88,7 +88,7 @@ async def test_a_group_is_answered_when_it_addresses_the_bot(server: BotApiServe
     async with running(server, home):
         ann.says(group, "nobody in particular")
         ann.says(group, "@parley_test_bot hello")
-        await said(server, group, "hello")
+        await said(server, group, "Ann: hello")
 
 
 async def test_a_dropped_answer_is_sent_once_more_and_marked(

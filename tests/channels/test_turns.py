@@ -64,7 +64,7 @@ async def test_two_people_in_a_group_are_answered_one_after_the_other(server: Bo
         first = ann.says(group, f"@parley_test_bot {LONG}")
         second = bob.says(group, "@parley_test_bot and me")
         shown = await answers(server, group, 2)
-        await said(server, group, LONG, "and me")
+        await said(server, group, f"Ann: {LONG}", "Bob: and me")
     assert [each.reply_to for each in shown] == [first.message_id, second.message_id]
 
 
@@ -91,7 +91,8 @@ async def test_too_many_waiting_turns_are_declined_once_and_politely(server: Bot
         await answers(server, group, 4, seconds=15)
         declined = "There are already 2 messages waiting here. Let me answer those first, or send /stop."
         await server.wait_until(
-            lambda: sorted(server.screen.from_bots(group)) == sorted([LONG, "1", "2", declined]), seconds=15
+            lambda: sorted(server.screen.from_bots(group)) == sorted([f"P0: {LONG}", "P1: 1", "P2: 2", declined]),
+            seconds=15,
         )
 
 
@@ -302,11 +303,12 @@ async def test_an_answer_that_the_end_of_the_program_cut_short_is_given_wholly_a
     async with running(server, home, delay=SLOW):
         ann.says(where, LONG if where is chat else f"@parley_test_bot {LONG}")
         await in_the_making(server, where)
+    whole = LONG if where is chat else f"Ann: {LONG}"
     async with running(server, home):
-        await said(server, where, LONG)
+        await said(server, where, whole)
         ann.says(where, "/why@parley_test_bot")
         shown = await answers(server, where, 2)
-    assert shown[0].text == LONG and server.screen.drafts(where) == []
+    assert shown[0].text == whole and server.screen.drafts(where) == []
 
 
 async def test_what_waits_when_the_program_ends_is_answered_after_the_next_start(

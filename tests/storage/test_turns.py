@@ -91,6 +91,16 @@ async def test_finding_a_turn_by_the_platforms_id_reads_an_index(file: Path) -> 
     assert any("ix_turns_platform_id" in plan for plan in plans)
 
 
+async def test_people_who_were_named_are_told_by_conversation(store: Store) -> None:
+    first, second = [await store.create_conversation(CHAT, at=NOON) for _ in range(2)]
+    drafts = [(first, "1", "Ann"), (first, "2", "Ann (2)"), (first, "1", "Ann"), (first, "3", ""), (second, "2", "Ann")]
+    for conversation, person, speaker in drafts:
+        turn = await store.append_turn(replace(said(conversation, "a"), author=Person(person), speaker=speaker))
+        assert turn.speaker == speaker
+    assert await store.speakers(first.id) == {"1": "Ann", "2": "Ann (2)"}
+    assert await store.speakers(second.id) == {"2": "Ann"}
+
+
 async def test_the_answers_to_a_turn_are_those_of_the_assistant_oldest_first(store: Store) -> None:
     conversation, [question, old] = await talk(store, "q", "old")
     await store.set_head(conversation.id, question.id)
