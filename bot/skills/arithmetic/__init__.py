@@ -1,0 +1,1 @@
+"""Exact arithmetic with units: text in, value out. Nothing is ever run as code."""
