@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bot.cli.parsing import speak
 from bot.errors import ConfigurationError, ParleyError
 from bot.texts import Texts, system_language, use_overlay
 
@@ -138,11 +139,13 @@ def _refuse_typo(word: str, argv: list[str]) -> None:
 def _parser(texts: Texts) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     from importlib import metadata
 
+    speak(texts)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help=texts.get("console.help_config"))
     about, words = texts.get("console.about"), texts.get("console.help_words")
     parser = argparse.ArgumentParser("parley", description=about, epilog=words, parents=[common])
-    parser.add_argument("--version", action="version", version=f"parley {metadata.version('parley')}")
+    version = f"parley {metadata.version('parley')}"
+    parser.add_argument("--version", action="version", version=version, help=texts.get("arguments.version"))
     group = parser.add_subparsers(metavar="COMMAND")
     # a default in the subparser would hide what stands before the subcommand
     again = argparse.ArgumentParser(add_help=False)
