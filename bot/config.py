@@ -150,7 +150,7 @@ class LogSection(_Section):
 class PluginsSection(_Section):
     """What is loaded; the order of recognizers is the order in which they are asked."""
 
-    skills: tuple[str, ...] = ("help", "conversations", "settings", "why", "people", "calculate", "chat")
+    skills: tuple[str, ...] = ("help", "conversations", "settings", "why", "people", "calculate", "chance", "chat")
     recognizers: tuple[str, ...] = ("commands",)
 
 
