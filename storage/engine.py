@@ -65,9 +65,10 @@ class Database:
         has_one_writer = engine.dialect.name == "sqlite"
         self._writers = ThreadPoolExecutor(1 if has_one_writer else WRITERS, "parley-store-write")
         # a database in memory belongs to the one thread that made it
-        self._readers = self._writers if location.is_in_memory else ThreadPoolExecutor(READERS, "parley-store-read")
+        readers = 1 if location.is_in_memory else READERS
+        self._readers = self._writers if location.is_in_memory else ThreadPoolExecutor(readers, "parley-store-read")
         self._writes = GroupCommit(self._writing_engine, self._writers, location) if has_one_writer else None
-        self._reads = GroupRead(engine, self._readers, location) if has_one_writer else None
+        self._reads = GroupRead(engine, self._readers, readers, location) if has_one_writer else None
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, from one transaction that sees one state of the database.
@@ -98,7 +99,10 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._writers, prepare, self._engine, self.location)
 
     async def close(self) -> None:
-        """Wait for the transactions that have begun, and close every connection."""
+        """Wait for the transactions that were asked for, and close every connection."""
+        for queue in (self._reads, self._writes):
+            if queue:
+                await queue.settle()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:

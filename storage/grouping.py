@@ -1,6 +1,7 @@
 """What waits for a database at the same time is done together: one transaction, and one flush for all that is written.
 
-Each write runs in a savepoint of its own, so that one that fails is undone alone. Knows nothing of what is done.
+A write that fails is undone alone: then all in its transaction are done again, each in a savepoint of its own. So what
+writes may be called twice, and must not do anything but write. Knows nothing of what is done.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
@@ -54,59 +55,68 @@ class _Outcome:
 class _Queue:
     """Hands what waits to the threads of an executor, as groups, in the order of the calls; all from one event loop.
 
-    What nobody awaits any more is left out if it has not begun.
+    What nobody awaits any more is left out if it has not begun. The loop forms the groups, once everybody who could go
+    on by then has asked: thread and loop share one interpreter, and each hand-over between them costs more than a
+    statement.
     """
 
-    def __init__(self, executor: Executor, run: Callable[[Sequence[Work]], list[_Outcome]]) -> None:
+    def __init__(self, executor: Executor, threads: int, run: Callable[[Sequence[Work]], list[_Outcome]]) -> None:
         """`run` does a group as one transaction; what it raises, everybody in the group gets."""
         self._executor = executor
+        self._idle_threads = threads
         self._run = run
         self._waiting: deque[_Order] = deque()
+        self._under_way: set[asyncio.Future[Any]] = set()
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once its group has ended."""
         loop = asyncio.get_running_loop()
         order = _Order(work, loop.create_future())
+        if not self._waiting:
+            loop.call_soon(self._start, loop)
         self._waiting.append(order)
-        # where others wait before it, the thread that comes for them takes it along, or looks again afterwards
-        if len(self._waiting) <= 1:
-            self._executor.submit(self._do_all, loop)
         result: T = await order.done
         return result
 
-    def _do_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting:
-            if group := [order for order in self._take() if not order.done.cancelled()]:
-                self._do(group, loop)
+    async def settle(self) -> None:
+        """Return when nothing waits or runs any more."""
+        while self._waiting or self._under_way:
+            await asyncio.sleep(0)  # what waits may have begun by then
+            if self._under_way:
+                await asyncio.wait(self._under_way)
 
-    def _take(self) -> list[_Order]:
-        taken: list[_Order] = []
-        with suppress(IndexError):  # another thread may have come for the rest
-            while len(taken) < LARGEST_GROUP:
-                taken.append(self._waiting.popleft())
-        return taken
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._waiting and self._idle_threads:
+            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_GROUP))]
+            if group := [order for order in taken if not order.done.cancelled()]:
+                self._idle_threads -= 1
+                doing = asyncio.wrap_future(
+                    self._executor.submit(self._run, [order.work for order in group]), loop=loop
+                )
+                self._under_way.add(doing)
+                doing.add_done_callback(partial(self._end, group, loop))
 
-    def _do(self, group: Sequence[_Order], loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            outcomes = self._run([order.work for order in group])
-        except BaseException as error:  # noqa: BLE001 # each of the callers raises it
-            outcomes = [_Outcome(error=error)] * len(group)
-        # waking the loop costs more than telling one more caller
-        loop.call_soon_threadsafe(_tell, group, outcomes)
-
-
-def _tell(group: Sequence[_Order], outcomes: Sequence[_Outcome]) -> None:
-    for order, outcome in zip(group, outcomes, strict=True):
-        outcome.tell(order.done)
+    def _end(
+        self, group: Sequence[_Order], loop: asyncio.AbstractEventLoop, doing: asyncio.Future[list[_Outcome]]
+    ) -> None:
+        self._under_way.discard(doing)
+        self._idle_threads += 1
+        error = doing.exception()
+        outcomes = [_Outcome(error=error)] * len(group) if error else doing.result()
+        for order, outcome in zip(group, outcomes, strict=True):
+            outcome.tell(order.done)
+        if self._waiting:
+            loop.call_soon(self._start, loop)
 
 
 class GroupRead:
     """Reads in the threads of `executor`; those that wait together see one state of the database."""
 
-    def __init__(self, engine: Engine, executor: Executor, location: Location) -> None:
+    def __init__(self, engine: Engine, executor: Executor, threads: int, location: Location) -> None:
         self._engine = engine
         self._location = location
-        self._queue = _Queue(executor, self._transact)
+        self._queue = _Queue(executor, threads, self._transact)
+        self.settle = self._queue.settle
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns.
@@ -138,7 +148,8 @@ class GroupCommit:
     def __init__(self, engine: Engine, executor: Executor, location: Location) -> None:
         self._engine = engine
         self._location = location
-        self._queue = _Queue(executor, self._transact)
+        self._queue = _Queue(executor, 1, self._transact)
+        self.settle = self._queue.settle
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once that is stored.
@@ -149,9 +160,21 @@ class GroupCommit:
         return await self._queue.do(work)
 
     def _transact(self, works: Sequence[Work]) -> list[_Outcome]:
+        is_at_work = False
+        try:
+            with explained(self._location), self._engine.begin() as connection:
+                is_at_work = True
+                outcomes = [_Outcome(work(connection)) for work in works]
+                is_at_work = False
+            return outcomes
+        except BaseException:
+            if len(works) == 1 or not is_at_work:
+                raise
+        return self._transact_apart(works)
+
+    def _transact_apart(self, works: Sequence[Work]) -> list[_Outcome]:
+        """Do everything again, each in a savepoint: few writes fail, and savepoints cost more than many a write."""
         with explained(self._location), self._engine.begin() as connection:
-            if len(works) == 1:
-                return [_Outcome(works[0](connection))]
             driver = cast(sqlite3.Connection, connection.connection.driver_connection)
             return [self._attempt(connection, driver, work) for work in works]
 
