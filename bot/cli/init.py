@@ -1,17 +1,19 @@
 """`parley init`: asks the few questions that matter and writes a commented `parley.toml`.
 
-An answer is a number or a name. Works through a pipe as well: each line is an answer, and where they end the
-preselected ones hold.
+Works through a pipe as well: each line is an answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from bot.cli.asking import Option, Question, take_preselected
+from bot.cli.asking import ask as ask_person
+from bot.cli.init_channel import ChosenChannel, ask_channel
 from bot.config import FILE_NAME, Configuration
 from bot.errors import ConfigurationError, ModelError
 from bot.folders import make_private_folder
@@ -21,34 +23,6 @@ SURVIVES_BAD_CONFIGURATION = True
 
 OFFERED_MODELS = 5
 FILE_MODE = 0o600
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One answer that is offered."""
-
-    value: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, what is offered, and what holds where nothing is answered."""
-
-    text: str
-    options: Sequence[Option]
-    preselected: str
-    is_known: Callable[[str], bool] = lambda answer: False
-    """Whether an answer that is not offered may stand."""
-
-    def value_of(self, answer: str) -> str | None:
-        """The value that an answer names, by number or as it is; None where it names none."""
-        if not answer:
-            return self.preselected
-        if answer.isdecimal() and 1 <= int(answer) <= len(self.options):
-            return self.options[int(answer) - 1].value
-        offered = {option.value.lower(): option.value for option in self.options}
-        return offered.get(answer.lower()) or (answer if self.is_known(answer) else None)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -69,17 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
     path = (arguments.file or configuration.home / FILE_NAME).expanduser().absolute()
     if path.exists() and not arguments.force:
         raise ConfigurationError("init.exists", path=path)
-    ask = _take_preselected if arguments.yes else _ask
+    ask = take_preselected if arguments.yes else ask_person
     language = ask(_language_question(arguments.texts), arguments.texts)
     texts = Texts(language)
     print(texts.get("init.data_lives", path=configuration.home))
     model = ask(_model_question(configuration, texts), texts)
     persona = ask(_persona_question(configuration, texts), texts)
+    channel = None if arguments.yes else ask_channel(configuration, texts)
     values = {"language": language, "model": model, "persona": persona}
-    _write(
-        path, texts.get("init.file", **{key: json.dumps(value, ensure_ascii=False) for key, value in values.items()})
-    )
+    _write(path, texts.get("init.file", **_quoted(values)) + (_section(channel, texts) if channel else ""))
     _tell_next(path, model, configuration, texts)
+    if channel:
+        print(texts.get("init.next_run", name=channel.name))
     return 0
 
 
@@ -146,48 +121,27 @@ def _beginning(prompt: str) -> str:
     return prompt[: min(ends, default=len(prompt))]
 
 
-# -- answers ------------------------------------------------------------------------------------------------
-
-
-def _take_preselected(question: Question, texts: Texts) -> str:
-    print(texts.get("init.taken", question=question.text, answer=question.preselected))
-    return question.preselected
-
-
-def _ask(question: Question, texts: Texts) -> str:
-    """Ask until the answer makes sense.
-
-    Raises:
-        ConfigurationError: it makes none, and there is nobody to ask again.
-    """
-    print(f"\n{question.text}")
-    for number, option in enumerate(question.options, 1):
-        print(f"  {number}  {option.value}: {option.label}")
-    prompt, refused = texts.get("init.prompt", preselected=question.preselected), ""
-    while True:
-        try:
-            answer = input(prompt).strip()
-        except EOFError:
-            print()
-            if refused:
-                raise ConfigurationError("init.bad_answer", answer=refused) from None
-            answer = ""
-        if (value := question.value_of(answer)) is not None:
-            return value
-        refused = answer
-        print(texts.get("init.bad_answer", answer=answer))
-
-
 # -- the file -----------------------------------------------------------------------------------------------
 
 
+def _section(channel: ChosenChannel, texts: Texts) -> str:
+    """The table of the channel."""
+    return texts.get("init.file_channel", name=channel.name, **_quoted({"token": channel.token}))
+
+
+def _quoted(values: Mapping[str, str]) -> dict[str, str]:
+    """As TOML writes them."""
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+
+
 def _write(path: Path, text: str) -> None:
-    """Write the file whole or not at all, for its owner alone: a key may come to stand in it."""
+    """Write the file whole or not at all, for its owner alone: a key may stand in it."""
     draft = path.with_name(f"{path.name}.part")
     try:
         make_private_folder(path.parent)
-        draft.write_text(text, encoding="utf-8")
-        draft.chmod(FILE_MODE)
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE), "w", encoding="utf-8") as file:
+            file.write(text)
         draft.replace(path)
     except OSError as error:
         raise ConfigurationError("init.not_written", path=path, problem=error.strerror or error) from error

@@ -145,7 +145,8 @@ def test_an_empty_line_and_the_end_of_the_answers_take_what_is_preselected(home:
     preselected = re.findall(r"^\[(.+?)\]", result.stdout.decode(), re.MULTILINE)
     settings = written(home / "parley.toml").settings
     assert settings.language == "zh"
-    assert [settings.model.name, settings.chat.persona] == preselected[-2:]
+    assert [settings.model.name, settings.chat.persona, "none"] == preselected[-3:]
+    assert settings.channels == {}
 
 
 def test_an_answer_that_makes_no_sense_is_asked_again(home: Path) -> None:
