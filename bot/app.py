@@ -125,6 +125,7 @@ async def open_app(
             roll=books.roll,
             code_valid_seconds=configuration.settings.access.pairing_minutes * 60,
             tell=lambda address, text: post(books.ledger, address, text, at=clock.now()),
+            shown=books.ledger.turn_shown,
             max_pending=configuration.settings.chat.max_pending,
             channel_commands=tuple(channel_commands),
         )

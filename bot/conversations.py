@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
 
 from bot.clock import Clock
 from bot.protocols import Store
 from bot.skills.context import CURRENT_CONVERSATION
 from bot.speakers import Speakers
 from bot.texts import Texts
-from bot.turn import quoted
-from bot.types import Address, Conversation, Message, Role, Turn, TurnDraft
+from bot.turn import quoted, without_origin
+from bot.types import Address, Conversation, Message, Origin, Role, Turn, TurnDraft
+
+Shown = Callable[[Address, str], Awaitable[int | None]]
 
 
 class Conversations:
     """The conversations of a store, as addresses go on with them."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, shown: Shown | None = None) -> None:
+        """
+        Args:
+            store: keeps them.
+            clock: dates them.
+            shown: the turn that a message of the assistant shows, by its place and its id there.
+        """
         self._store = store
         self._clock = clock
+        self._shown = shown
         self._speakers = Speakers(store)
         self._beginning = asyncio.Lock()
 
@@ -30,13 +40,26 @@ class Conversations:
 
     async def current(self, address: Address) -> Conversation:
         """The conversation that the address goes on with; a new one if there is none."""
-        if (found := await self._kept(address)) is not None:
-            return found
+        return await self._kept(address) or (await self._begin(address))[0]
+
+    async def _begin(self, address: Address, origin: Origin | None = None) -> tuple[Conversation, bool]:
+        """The conversation that the address goes on with from now on, and whether nothing was said in it yet."""
         async with self._beginning:  # the first messages of an address may come all at once
-            if (found := await self._kept(address)) is None:
-                found = await self.open(address)
-                await self.go_on_with(found)
-            return found
+            if (found := await self._kept(address)) is not None:
+                return found, False
+            begun = await self._grown(address, origin) if origin else None
+            begun = begun or await self.open(address)
+            await self.go_on_with(begun)
+            return begun, begun.head_id is None
+
+    async def _grown(self, address: Address, origin: Origin) -> Conversation | None:
+        """One that goes on from the turn that the origin is; None where it is no turn."""
+        there = origin.address
+        if (there.channel, there.account) != (address.channel, address.account):
+            return None
+        asked = await self._store.find_turn(there, origin.id)
+        turn_id = asked.id if asked else await self._shown(there, origin.id) if self._shown else None
+        return await self._store.branch_off(turn_id, address, at=self._clock.now()) if turn_id else None
 
     async def _kept(self, address: Address) -> Conversation | None:
         kept = await self._store.setting(address.key, CURRENT_CONVERSATION)
@@ -46,20 +69,25 @@ class Conversations:
         """Make it the current one of its address."""
         await self._store.set_setting(conversation.address.key, CURRENT_CONVERSATION, str(conversation.id))
 
-    async def of_message(self, message: Message) -> Conversation:
-        """The one that the message names, was stored in before, or replies to; else the current one."""
+    async def of_message(self, message: Message) -> tuple[Conversation, Message]:
+        """The one that the message names, was stored in before, or replies to; else the current one; and the message as
+        it is said there, with a quote only where the conversation does not have what it quotes."""
         if message.conversation_id is not None:
             named = await self._store.conversation(message.conversation_id)
             if named is not None:
-                return named
+                return named, message
         if message.is_resumed and (found := await self._store.find_turn(message.address, message.id)):
-            return await self.of_turn(found)
+            return await self.of_turn(found), without_origin(message)
         if message.after_turn_id is not None and (turn := await self._store.turn(message.after_turn_id)):
             conversation = await self.of_turn(turn)
             if conversation.address == message.address:
                 await self._go_back_to(turn, conversation)
-                return conversation
-        return await self.current(message.address)
+                return conversation, message
+            message = replace(message, after_turn_id=None)
+        if (current := await self._kept(message.address)) is not None:
+            return current, without_origin(message)
+        begun, is_empty = await self._begin(message.address, message.grew_from)
+        return begun, message if is_empty else without_origin(message)
 
     async def of_turn(self, turn: Turn) -> Conversation:
         """The one that holds the turn."""

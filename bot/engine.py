@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.clock import Clock
-from bot.conversations import Conversations
+from bot.conversations import Conversations, Shown
 from bot.errors import ParleyError, PromptTooLong
 from bot.lanes import Lanes
 from bot.people import CODE_VALID_SECONDS, Roll
@@ -21,7 +21,18 @@ from bot.protocols import Command, DialogueState, Recognizer, Reply, Store
 from bot.skills.context import ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
 from bot.texts import Texts
-from bot.turn import RunningTurn, Said, end_of, failure_of, name_from, quoted, unknown_command, unusable
+from bot.turn import (
+    QUOTE,
+    RunningTurn,
+    Said,
+    end_of,
+    failure_of,
+    name_from,
+    quoted,
+    unknown_command,
+    unusable,
+    without_origin,
+)
 from bot.types import (
     Act,
     Address,
@@ -64,6 +75,7 @@ class Engine:
         roll: Roll | None = None,
         code_valid_seconds: float = CODE_VALID_SECONDS,
         tell: Callable[[Address, str], Awaitable[None]] | None = None,
+        shown: Shown | None = None,
         max_pending: int | None = 8,
         channel_commands: Sequence[Command] = (),
     ) -> None:
@@ -80,7 +92,7 @@ class Engine:
         self._tell = tell
         self._lanes = Lanes(max_pending=max_pending)
         self._running: dict[str, RunningTurn] = {}
-        self._conversations = Conversations(store, clock)
+        self._conversations = Conversations(store, clock, shown)
         self._answering = {command.name: skill for skill in skills.values() for command in skill.commands}
         ours = [command for skill in skills.values() for command in skill.commands]
         self.commands = {command.name: command for command in (*ours, *channel_commands)}
@@ -168,12 +180,15 @@ class Engine:
                 del self._running[key]
 
     async def _reply(self, message: Message, turn: RunningTurn, earlier: Sequence[Message] = ()) -> Reply:
-        conversation = await self._conversations.of_message(earlier[0] if earlier else message)
-        for former in earlier:
-            await self._conversations.remember(former, conversation, self._texts(former))
+        first, *others = *earlier, message
+        conversation, first = await self._conversations.of_message(first)
         understanding = await self._understand(message, conversation)
-        answer = self._command if _is_command(understanding) else self._talk
-        return answer(message, conversation, understanding, turn)
+        if _is_command(understanding):
+            return self._command(message, conversation, understanding, turn)
+        *former, last = first, *map(without_origin, others)
+        for said in former:
+            await self._conversations.remember(said, conversation, self._texts(said))
+        return self._talk(last, conversation, understanding, turn)
 
     # -- talk and commands --------------------------------------------------------------------------------
 
@@ -302,6 +317,7 @@ class Engine:
             return self._nothing()
         question, answer = found
         conversation = await self._conversations.of_turn(question)
+        message = message if question.text.startswith(QUOTE) else replace(message, quote="")
         await self._store.revise_turn(question.id, text=quoted(message), at=message.at)
         if answer is None and conversation.head_id != question.id:
             return self._nothing()  # the conversation went on without an answer

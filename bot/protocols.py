@@ -103,6 +103,11 @@ class Store(Protocol):
         self, address: Address, *, at: datetime, name: str = "", persona: str = "", model: str = ""
     ) -> Conversation: ...
 
+    async def branch_off(self, turn_id: int, address: Address, *, at: datetime) -> Conversation | None:
+        """A new conversation at the address that goes on from the turn of another, with that one's persona, model and
+        window. The turns are not copied: what becomes of them there becomes of them here. None without such a turn.
+        """
+
     async def conversation(self, conversation_id: int) -> Conversation | None: ...
 
     async def find_conversation(self, address: Address, name: str) -> Conversation | None:
@@ -120,7 +125,10 @@ class Store(Protocol):
     async def set_window_start(self, conversation_id: int, turn_id: int | None) -> None: ...
 
     async def set_head(self, conversation_id: int, turn_id: int | None) -> None:
-        """Move the conversation to another of its turns, or before the first (None). Nothing is deleted."""
+        """Move the conversation to another of its turns, also one that it inherited, or before the first (None).
+
+        Nothing is deleted.
+        """
 
     async def append_turn(self, draft: TurnDraft) -> Turn:
         """Store a turn after the head that the conversation has at this moment, and make it the head."""
@@ -137,10 +145,10 @@ class Store(Protocol):
         """The newest of the people's turns with that platform id, in any conversation of the address."""
 
     async def speakers(self, conversation_id: int) -> dict[str, str]:
-        """What the people are called that were named in turns of the conversation, by their ids."""
+        """What people are called that were named in turns of the conversation, also inherited ones, by their ids."""
 
     async def answers(self, turn_id: int) -> list[Turn]:
-        """The assistant's turns that answer that turn, oldest first."""
+        """The assistant's turns that answer that turn in its conversation, oldest first."""
 
     async def revise_turn(self, turn_id: int, *, text: str, at: datetime) -> Turn:
         """Let the turn say `text`; what it said is not kept. Its evidence tells when, as `edited_at`."""
@@ -151,7 +159,8 @@ class Store(Protocol):
     async def delete_exchange(self, turn_id: int) -> list[int]:
         """Delete a turn of a person and the answers to it; the ids of what was deleted, none where it is no such turn.
 
-        What came after them now comes after what was before them, as do the head and the start of the window.
+        What came after them now comes after what was before them, as do the head and the start of the window, of every
+        conversation that had them.
         """
 
     async def rate(self, turn_id: int, person: str, value: int | None, *, at: datetime) -> None:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 NAME_LENGTH = 48
 """Characters of the first message that name a conversation."""
 STICKER = "sticker"
+QUOTE = "> "
 QUOTE_LENGTH = 2000
 """Characters of a quoted message that the model gets to see."""
 
@@ -132,8 +133,13 @@ def quoted(message: Message) -> str:
     said = [message.text] if message.text.strip() else []
     said += [f"[{each.kind}: {each.name}]" for each in message.attachments if not each.is_file and each.name]
     if message.quote and message.after_turn_id is None:
-        said.insert(0, "\n".join(f"> {line}" for line in message.quote[:QUOTE_LENGTH].splitlines()))
+        said.insert(0, "\n".join(f"{QUOTE}{line}" for line in message.quote[:QUOTE_LENGTH].splitlines()))
     return "\n\n".join(said)
+
+
+def without_origin(message: Message) -> Message:
+    """The message without the quote of what its thread grew from, which only the thread's first message needs."""
+    return message if message.reply_to or message.grew_from is None else replace(message, quote="")
 
 
 def unusable(message: Message, texts: Texts) -> str:

@@ -106,7 +106,7 @@ class Message:
     is_from_admin: bool = False
     """Whether the person may change the settings of the place."""
     grew_from: Origin | None = None
-    """Where the thread began that this was said in."""
+    """Where the thread began that this was said in; whoever reads the thread must be able to read there, too."""
 
 
 # -- what is remembered -------------------------------------------------------------------------------------
@@ -148,6 +148,8 @@ class Conversation:
     """Empty means the configured model."""
     window_start_id: int | None = None
     """The oldest turn that the prompt still holds; None means the first."""
+    origin_id: int | None = None
+    """The turn of another conversation from which this one went on: that and what led to it is inherited."""
 
 
 @dataclass(frozen=True, slots=True)

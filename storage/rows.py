@@ -21,6 +21,7 @@ def conversation_of(row: Row[Any]) -> Conversation:
         persona=row.persona,
         model=row.model,
         window_start_id=row.window_start_id,
+        origin_id=row.origin_id,
     )
 
 

@@ -38,22 +38,18 @@ class SqlStore:
         self, address: Address, *, at: datetime, name: str = "", persona: str = "", model: str = ""
     ) -> Conversation:
         """Store a new conversation, without turns."""
-        values = {
-            "channel": address.channel,
-            "account": address.account,
-            "chat": address.chat,
-            "thread": address.thread,
-            "name": name,
-            "persona": persona,
-            "model": model,
-            "created_at": at,
-            "updated_at": at,
-        }
+        values = {**_place(address, at), "name": name, "persona": persona, "model": model}
 
         def create(connection: Connection) -> Conversation:
             return conversation_of(connection.execute(insert(conversations).returning(conversations), values).one())
 
         return await self._database.write(create)
+
+    async def branch_off(self, turn_id: int, address: Address, *, at: datetime) -> Conversation | None:
+        """A new conversation at the address that goes on from the turn of another, with that one's persona, model and
+        window. The turns are not copied: what becomes of them there becomes of them here. None without such a turn.
+        """
+        return await self._database.write(lambda connection: tree.branch_off(connection, turn_id, _place(address, at)))
 
     async def conversation(self, conversation_id: int) -> Conversation | None:
         """The conversation of that id."""
@@ -104,7 +100,10 @@ class SqlStore:
         await self._change(conversation_id, turn_id, window_start_id=turn_id)
 
     async def set_head(self, conversation_id: int, turn_id: int | None) -> None:
-        """Move the conversation to another of its turns, or before the first (None). Nothing is deleted."""
+        """Move the conversation to another of its turns, also one that it inherited, or before the first (None).
+
+        Nothing is deleted.
+        """
         await self._change(conversation_id, turn_id, head_id=turn_id)
 
     # -- turns ----------------------------------------------------------------------------------------------
@@ -153,11 +152,11 @@ class SqlStore:
         return await self._database.read(lambda connection: tree.find(connection, address, platform_id))
 
     async def speakers(self, conversation_id: int) -> dict[str, str]:
-        """What the people are called that were named in turns of the conversation, by their ids."""
+        """What people are called that were named in turns of the conversation, also inherited ones, by their ids."""
         return await self._database.read(lambda connection: tree.speakers(connection, conversation_id))
 
     async def answers(self, turn_id: int) -> list[Turn]:
-        """The assistant's turns that answer that turn, oldest first."""
+        """The assistant's turns that answer that turn in its conversation, oldest first."""
         return await self._database.read(lambda connection: tree.answers(connection, turn_id))
 
     async def revise_turn(self, turn_id: int, *, text: str, at: datetime) -> Turn:
@@ -179,7 +178,8 @@ class SqlStore:
     async def delete_exchange(self, turn_id: int) -> list[int]:
         """Delete a turn of a person and the answers to it; the ids of what was deleted, none where it is no such turn.
 
-        What came after them now comes after what was before them, as do the head and the start of the window.
+        What came after them now comes after what was before them, as do the head and the start of the window, of every
+        conversation that had them.
         """
         return await self._database.write(lambda connection: tree.delete_exchange(connection, turn_id))
 
@@ -232,6 +232,12 @@ class SqlStore:
         await self._database.write(change)
 
 
+def _place(address: Address, at: datetime) -> dict[str, object]:
+    """The columns of a conversation that begins there and then."""
+    place = {"channel": address.channel, "account": address.account, "chat": address.chat, "thread": address.thread}
+    return {**place, "name": "", "created_at": at, "updated_at": at}
+
+
 def _is_at(address: Address) -> ColumnElement[bool]:
     return (
         (conversations.c.channel == address.channel)
@@ -248,8 +254,7 @@ def _update(connection: Connection, conversation_id: int, **values: object) -> N
 
 
 def _check_turn(connection: Connection, conversation_id: int, turn_id: int) -> None:
-    owner = connection.scalar(select(turns.c.conversation_id).where(turns.c.id == turn_id))
-    if owner != conversation_id:
+    if not tree.has(connection, conversation_id, turn_id):
         raise StorageError("storage.no_turn", turn=turn_id, conversation=conversation_id)
 
 

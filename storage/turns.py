@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import CTE, Connection, Row, Select, bindparam, delete, func, insert, literal, or_, select, update
 
 from bot.errors import StorageError
-from bot.types import Address, Role, Turn, TurnDraft
-from storage.rows import answer_of, turn_of
+from bot.types import Address, Conversation, Role, Turn, TurnDraft
+from storage.rows import answer_of, conversation_of, turn_of
 from storage.tables import conversations, feedback, outbox, turns
 
 NO_TURN = 0
@@ -37,6 +37,10 @@ _TO_TURN = _links(
         turns.c.conversation_id == bindparam("conversation"),
     )
 )
+_TO_ORIGIN = _links(
+    select(turns.c.id).join(conversations, conversations.c.origin_id == turns.c.id).where(_IS_CONVERSATION)
+)
+_IS_INHERITED = turns.c.id.in_(select(_TO_ORIGIN.c.id))
 _PATH = _path(_TO_HEAD)
 _PATH_UNTIL = _path(_TO_TURN)
 _PATH_LENGTH = select(func.count()).select_from(_TO_HEAD)
@@ -78,20 +82,48 @@ def find(connection: Connection, address: Address, platform_id: str) -> Turn | N
 
 
 def speakers(connection: Connection, conversation_id: int) -> dict[str, str]:
-    """What the people are called that were named in turns of the conversation, by their ids."""
-    query = select(turns.c.author_id, turns.c.speaker).where(
-        turns.c.conversation_id == conversation_id, turns.c.speaker.is_not(None)
-    )
-    return {row.author_id: row.speaker for row in connection.execute(query.distinct())}
+    """What people are called that were named in turns of the conversation, also inherited ones, by their ids."""
+    is_there = or_(turns.c.conversation_id == bindparam("conversation"), _IS_INHERITED)
+    query = select(turns.c.author_id, turns.c.speaker).where(is_there, turns.c.speaker.is_not(None)).distinct()
+    values = {"conversation": conversation_id, "since": NO_TURN}
+    return {row.author_id: row.speaker for row in connection.execute(query, values)}
+
+
+def has(connection: Connection, conversation_id: int, turn_id: int) -> bool:
+    """Whether the turn is one of the conversation's, or was inherited by it."""
+    is_there = or_(turns.c.conversation_id == bindparam("conversation"), _IS_INHERITED)
+    query = select(turns.c.id).where(turns.c.id == turn_id, is_there)
+    return connection.scalar(query, {"conversation": conversation_id, "since": NO_TURN}) is not None
 
 
 def answers(connection: Connection, turn_id: int) -> list[Turn]:
-    """The assistant's turns that answer that turn, oldest first."""
-    query = select(turns).where(turns.c.parent_id == turn_id, turns.c.role == Role.ASSISTANT.value).order_by(turns.c.id)
+    """The assistant's turns that answer that turn in its conversation, oldest first."""
+    own = select(turns.c.conversation_id).where(turns.c.id == turn_id).scalar_subquery()
+    query = _answers(turn_id).where(turns.c.conversation_id == own)
     return [turn_of(row) for row in connection.execute(query)]
 
 
+def _answers(turn_id: int) -> Select[Any]:
+    """Those of other conversations that went on from the turn, too."""
+    return select(turns).where(turns.c.parent_id == turn_id, turns.c.role == Role.ASSISTANT.value).order_by(turns.c.id)
+
+
 # -- changes ------------------------------------------------------------------------------------------------
+
+
+def branch_off(connection: Connection, turn_id: int, place: dict[str, object]) -> Conversation | None:
+    """A conversation with the columns `place` that goes on from the turn, as the turn's own conversation would."""
+    # locked, so that it is not deleted before something refers to it
+    found = connection.execute(
+        select(turns.c.conversation_id).where(turns.c.id == turn_id).with_for_update(read=True, key_share=True)
+    ).one_or_none()
+    if found is None:
+        return None
+    values = {"conversation": found.conversation_id}
+    former = connection.execute(select(conversations).where(_IS_CONVERSATION), values).one()
+    inherited = {"persona": former.persona, "model": former.model, "window_start_id": former.window_start_id}
+    new = insert(conversations).values(**place, **inherited, head_id=turn_id, origin_id=turn_id)
+    return conversation_of(connection.execute(new.returning(conversations)).one())
 
 
 def revise(connection: Connection, turn_id: int, text: str, at: datetime) -> Turn:
@@ -115,7 +147,7 @@ def delete_exchange(connection: Connection, turn_id: int) -> list[int]:
     ).one_or_none()
     if question is None:
         return []
-    gone = [turn_id, *(answer.id for answer in answers(connection, turn_id))]
+    gone = [turn_id, *(answer.id for answer in connection.execute(_answers(turn_id)))]
     _lead_around(connection, question, gone)
     after = (turns.c.parent_id.in_(gone), turns.c.id.not_in(gone))
     connection.execute(update(turns).where(*after).values(parent_id=question.parent_id))
@@ -143,20 +175,17 @@ def ratings(connection: Connection, turn_id: int) -> dict[str, int]:
 
 
 def _lead_around(connection: Connection, question: Row[Any], gone: list[int]) -> None:
-    """Let the head be before the exchange, and the window begin after it, or with the head where nothing is after."""
-    conversation = conversations.c.id == question.conversation_id
-    pointing = or_(conversations.c.head_id.in_(gone), conversations.c.window_start_id.in_(gone))
-    row = connection.execute(select(conversations).where(conversation, pointing).with_for_update()).one_or_none()
-    if row is None:
-        return
-    moved: dict[str, int | None] = {}
-    if row.head_id in gone:
-        moved["head_id"] = question.parent_id
-    if row.window_start_id in gone:
-        way = [turn.id for turn in path(connection, row.id, since=row.window_start_id)]
-        kept = (turn for turn in way if turn not in gone) if row.window_start_id in way else iter(())
-        moved["window_start_id"] = next(kept, question.parent_id)
-    connection.execute(update(conversations).where(conversation).values(**moved))
+    """In every conversation, let the head and the origin be before the exchange, and the window begin after it, or with
+    the head where nothing is after."""
+    marks = (conversations.c.head_id, conversations.c.window_start_id, conversations.c.origin_id)
+    pointing = select(conversations).where(or_(*(mark.in_(gone) for mark in marks))).order_by(conversations.c.id)
+    for row in connection.execute(pointing.with_for_update()).all():
+        moved = {mark.name: question.parent_id for mark in marks if getattr(row, mark.name) in gone}
+        if row.window_start_id in gone:
+            way = [turn.id for turn in path(connection, row.id, since=row.window_start_id)]
+            kept = (turn for turn in way if turn not in gone) if row.window_start_id in way else iter(())
+            moved["window_start_id"] = next(kept, question.parent_id)
+        connection.execute(update(conversations).where(conversations.c.id == row.id).values(**moved))
 
 
 def _change(connection: Connection, turn_id: int, **values: object) -> Turn:

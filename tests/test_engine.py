@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.clock import Clock
+from bot.conversations import Shown
 from bot.engine import Engine
 from bot.errors import GeneratorUnavailable, ModelError
 from bot.generation.echo import EchoGenerator
@@ -92,7 +93,12 @@ def end_of(events: list[ReplyEvent]) -> Finished | Failed:
 
 @asynccontextmanager
 async def dialogue_at(
-    path: Path, *, settings: GeneratorSettings | None = None, sampling: Sampling | None = None, reasoning: bool = False
+    path: Path,
+    *,
+    settings: GeneratorSettings | None = None,
+    sampling: Sampling | None = None,
+    reasoning: bool = False,
+    shown: Shown | None = None,
 ) -> AsyncIterator[Dialogue]:
     generator, loads = EchoGenerator(settings=settings), list[str]()
 
@@ -122,6 +128,7 @@ async def dialogue_at(
             settings=ChatSettings(sampling or Sampling(), "parley", reasoning),
             clock=Clock.at(NOON, ZoneInfo("UTC")),
             language="en",
+            shown=shown,
             max_pending=2,
         )
         yield Dialogue(engine, store, generator, loads)

@@ -16,6 +16,7 @@ from bot.types import Conversation, Person, Role, Timings, Turn, TurnDraft, Turn
 from storage import Books, open_books
 from tests.storage.values import CHAT, HERE, NOON, parcel, said, texts_of, url_of
 
+THREAD = replace(CHAT, thread="7")
 LATER = NOON + timedelta(hours=1)
 
 
@@ -34,6 +35,88 @@ async def marks(store: Store, conversation: Conversation) -> tuple[int | None, i
     found = await store.conversation(conversation.id)
     assert found
     return found.head_id, found.window_start_id
+
+
+async def branch(store: Store, turn: Turn) -> Conversation:
+    """A conversation of a thread that goes on from the turn."""
+    found = await store.branch_off(turn.id, THREAD, at=LATER)
+    assert found
+    return found
+
+
+# -- branching off ------------------------------------------------------------------------------------------
+
+
+async def test_a_conversation_goes_on_from_a_turn_of_another_as_that_one_would(store: Store) -> None:
+    first, turns = await talk(store, "a", "b", "c", "d")
+    await store.set_persona(first.id, "tutor")
+    await store.set_model(first.id, "large")
+    await store.set_window_start(first.id, turns[1].id)
+    second = await branch(store, turns[2])
+    assert (second.address, second.created_at, second.name) == (THREAD, LATER, "")
+    assert (second.persona, second.model, second.head_id) == ("tutor", "large", turns[2].id)
+    assert (second.origin_id, second.window_start_id) == (turns[2].id, turns[1].id)
+    own = await store.append_turn(said(second, "e", role=Role.ASSISTANT))
+    assert own.conversation_id == second.id
+    assert texts_of(await store.path(second.id)) == ["a", "b", "c", "e"]
+    assert texts_of(await store.path(second.id, since=second.window_start_id)) == ["b", "c", "e"]
+    assert (await store.count_turns(second.id), texts_of(await store.path(first.id))) == (4, ["a", "b", "c", "d"])
+
+
+async def test_nothing_goes_on_from_a_turn_that_is_gone(store: Store) -> None:
+    _, [turn] = await talk(store, "a")
+    await store.delete_exchange(turn.id)
+    assert await store.branch_off(turn.id, THREAD, at=NOON) is None
+
+
+async def test_a_head_may_be_inherited_and_nothing_else_of_another_conversation(store: Store) -> None:
+    _, turns = await talk(store, "a", "b", "c")
+    second = await branch(store, turns[1])
+    third = await branch(store, await store.append_turn(said(second, "d")))
+    for turn in (turns[0], turns[1]):
+        await store.set_head(third.id, turn.id)
+        await store.set_window_start(third.id, turn.id)
+    assert texts_of(await store.path(third.id)) == ["a", "b"]
+    for conversation in (second, third):
+        with pytest.raises(StorageError):
+            await store.set_head(conversation.id, turns[2].id)
+        with pytest.raises(StorageError):
+            await store.set_window_start(conversation.id, turns[2].id)
+
+
+async def test_an_answer_given_in_another_conversation_is_no_answer_where_it_was_asked(store: Store) -> None:
+    _, [question, answer] = await talk(store, "a", "b")
+    second = await branch(store, question)
+    other = await store.append_turn(said(second, "another b", role=Role.ASSISTANT))
+    assert await store.answers(question.id) == [answer]
+    assert sorted(await store.delete_exchange(question.id)) == [question.id, answer.id, other.id]
+    assert await store.path(second.id) == []
+
+
+async def test_what_is_deleted_is_gone_from_every_conversation_that_inherited_it(store: Store) -> None:
+    first, turns = await talk(store, "a", "b", "c", "d")
+    second, empty = await branch(store, turns[3]), await branch(store, turns[2])
+    await store.append_turn(said(second, "e"))
+    await store.set_window_start(second.id, turns[2].id)
+    await store.delete_exchange(turns[2].id)
+    assert texts_of(await store.path(second.id)) == ["a", "b", "e"]
+    assert texts_of(await store.path(empty.id)) == texts_of(await store.path(first.id)) == ["a", "b"]
+    assert (await marks(store, second))[1] not in (None, turns[2].id)
+    await store.set_head(empty.id, turns[0].id)
+    await store.delete_exchange(turns[0].id)
+    assert (await store.path(empty.id), texts_of(await store.path(second.id))) == ([], ["e"])
+
+
+async def test_inherited_people_keep_their_names_and_later_ones_are_not_known(store: Store) -> None:
+    first = await store.create_conversation(CHAT, at=NOON)
+    named = [
+        await store.append_turn(replace(said(first, "a"), author=Person(person), speaker=speaker))
+        for person, speaker in (("1", "Ann"), ("2", "Bob"), ("3", "Eve"))
+    ]
+    second = await branch(store, named[1])
+    await store.append_turn(replace(said(second, "b"), author=Person("4"), speaker="Dan"))
+    assert await store.speakers(second.id) == {"1": "Ann", "2": "Bob", "4": "Dan"}
+    assert await store.speakers(first.id) == {"1": "Ann", "2": "Bob", "3": "Eve"}
 
 
 # -- finding ------------------------------------------------------------------------------------------------
