@@ -39,6 +39,9 @@ _GUILDS, _MESSAGES, _REACTIONS, _TYPING = 1 << 0, 1 << 9, 1 << 10, 1 << 11
 _DM_SHIFT = 3
 """How far the intent for direct messages is from the one for guilds, of messages, reactions and typing."""
 _MEANS_NEW_SESSION = (1000, 1001)
+"""Closes by the client after which its session is gone."""
+_ENDS_SESSION = (4007, 4009)
+"""Closes by the server that say so."""
 
 
 def intent_of(event: str, *, direct: bool) -> int:
@@ -87,11 +90,11 @@ class Gateway:
         """The next connects are refused."""
         self._refusing += connects
 
-    def close(self, code: int, *, bot: BotAccount | None = None) -> None:
-        """Close the connections (of a bot) with a code."""
+    def close(self, code: int, *, keep_session: bool | None = None, bot: BotAccount | None = None) -> None:
+        """Close the connections (of a bot) with a code; 4007 and 4009 end the session, unless told otherwise."""
         for each in self._of(bot):
             self.counted[f"close {code}"] += 1
-            if code in (4007, 4009) and each.session:
+            if each.session and not (code not in _ENDS_SESSION if keep_session is None else keep_session):
                 self._sessions.pop(each.session.id, None)
             each.close(code)
 
@@ -216,7 +219,7 @@ class Gateway:
         session = connection.session
         if session is not None and session.connection is connection:
             session.connection = None
-            if connection.socket.close_code in _MEANS_NEW_SESSION:
+            if connection.socket.close_code in _MEANS_NEW_SESSION and not connection.ended_here:
                 self._sessions.pop(session.id, None)
         self._changed()
 

@@ -40,6 +40,8 @@ class Connection:
     def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
         self.socket = socket
         self.session: Session | None = None
+        self.ended_here = False
+        """Whether it was this side that closed it."""
         self._request = request
         self._frames: asyncio.Queue[str | int | None] = asyncio.Queue()
 
@@ -53,6 +55,7 @@ class Connection:
 
     def close(self, code: int) -> None:
         """Close the connection after what was sent before."""
+        self.ended_here = True
         self._frames.put_nowait(code)
 
     def abort(self) -> None:

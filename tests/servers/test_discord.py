@@ -3,144 +3,445 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from typing import Any
 
+import aiohttp
 import discord
 import pytest
 
-from tests.servers.discord_client import Listener, listening
-from tests.servers.discord_people import Person, Upload
+from tests.servers import discord_permissions as may
+from tests.servers.discord_client import Scene, listening
+from tests.servers.discord_people import Upload
+from tests.servers.discord_screen import Pings
 from tests.servers.discord_server import DiscordServer
-from tests.servers.discord_things import Channel, Guild
 
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer(limits=None) as running:
-        yield running
-
-
-@pytest.fixture
-def ann(server: DiscordServer) -> Person:
-    return server.person("Ann")
-
-
-@pytest.fixture
-def guild(server: DiscordServer, ann: Person) -> Guild:
-    return server.guild("Friends", ann)
-
-
-@pytest.fixture
-def general(server: DiscordServer, guild: Guild) -> Channel:
-    return server.channel(guild, "general")
-
-
-@pytest.fixture
-async def client(server: DiscordServer, general: Channel) -> AsyncIterator[Listener]:
-    async with listening(server) as running:
-        yield running
-
-
-def place(client: discord.Client, channel: Channel) -> discord.TextChannel:
-    """A channel, as the client knows it."""
-    found = client.get_channel(channel.id)
-    assert isinstance(found, discord.TextChannel)
-    return found
-
-
-async def hears(server: DiscordServer, client: Listener, count: int = 1) -> list[discord.Message]:
-    """The messages that the client has heard, once there are so many."""
-    while len(client.messages) < count:
-        await client.wait_for("message", timeout=10)
-    return client.messages
+NONE = discord.AllowedMentions.none()
 
 
 # -- who is there -------------------------------------------------------------------------------------------
 
 
-async def test_a_bot_logs_in_and_finds_its_guilds(
-    server: DiscordServer, client: Listener, ann: Person, guild: Guild
-) -> None:
+async def test_a_bot_logs_in_and_finds_its_guilds(scene: Scene) -> None:
+    client = scene.client
     assert client.user is not None
-    assert (client.user.id, client.user.name, client.user.bot) == (server.bot().id, "Parley", True)
-    assert [(each.id, each.name, each.member_count) for each in client.guilds] == [(guild.id, "Friends", 2)]
+    assert (client.user.id, client.user.name, client.user.bot) == (scene.server.bot().id, "Parley", True)
+    assert [(each.id, each.name, each.member_count) for each in client.guilds] == [(scene.guild.id, "Friends", 2)]
     assert [each.name for each in client.guilds[0].text_channels] == ["general"]
-    member = client.guilds[0].get_member(ann.id)
+    member = client.guilds[0].get_member(scene.ann.id)
     assert member is not None and member.display_name == "Ann"
 
 
-async def test_a_wrong_token_is_refused(server: DiscordServer) -> None:
-    with pytest.raises(discord.LoginFailure):
-        async with listening(server, token="wrong"):
-            pass
+async def test_an_application_says_which_intents_it_was_granted(scene: Scene) -> None:
+    flags = (await scene.client.application_info()).flags
+    assert flags.gateway_message_content_limited and flags.gateway_guild_members_limited
+    async with (
+        DiscordServer(granted=0) as server,
+        listening(server, type(scene.client)(intents=discord.Intents.default())) as client,
+    ):
+        assert not (await client.application_info()).flags.gateway_message_content_limited
+
+
+async def test_a_wrong_token_is_refused() -> None:
+    async with DiscordServer() as server:
+        with pytest.raises(discord.LoginFailure):
+            async with listening(server, token="wrong"):
+                pass
 
 
 # -- messages -----------------------------------------------------------------------------------------------
 
 
-async def test_what_people_say_reaches_the_bot(
-    server: DiscordServer, client: Listener, ann: Person, general: Channel
-) -> None:
-    ann.says(general, f"{server.mention} hello")
-    message = (await hears(server, client))[0]
-    assert (message.author.display_name, message.content) == ("Ann", f"{server.mention} hello")
-    assert message.channel.id == general.id
-    assert client.user in message.mentions
+async def test_what_people_say_reaches_the_bot(scene: Scene) -> None:
+    scene.ann.says(scene.general, f"{scene.server.mention} hello")
+    message = (await scene.heard())[0]
+    assert (message.author.display_name, message.content) == ("Ann", f"{scene.server.mention} hello")
+    assert message.channel.id == scene.general.id
+    assert scene.client.user in message.mentions
 
 
-async def test_a_message_and_its_edits_are_on_the_screen(
-    server: DiscordServer, client: Listener, ann: Person, general: Channel
-) -> None:
-    question = ann.says(general, "Is it?")
-    heard = (await hears(server, client))[0]
+async def test_a_message_and_its_edits_are_on_the_screen(scene: Scene) -> None:
+    question = scene.ann.says(scene.general, "Is it?")
+    heard = (await scene.heard())[0]
     sent = await heard.reply("Yes", mention_author=False)
     await sent.edit(content="Yes, very")
-    answer = server.screen(general)[-1]
+    answer = scene.server.screen(scene.general)[-1]
     assert (answer.author, answer.text, answer.reply_to) == ("Parley", "Yes, very", question.message_id)
     assert [version.text for version in answer.earlier] == ["Yes"]
-    assert [event.what for event in server.screen.history(general)] == ["message", "message", "edit"]
-    assert server.screen.text(general) == "Ann: Is it?\nParley: Yes, very"
+    assert [event.what for event in scene.server.screen.history(scene.general)] == ["message", "message", "edit"]
+    assert scene.server.screen.text(scene.general) == "Ann: Is it?\nParley: Yes, very"
 
 
-async def test_a_direct_message_goes_both_ways(server: DiscordServer, client: Listener, ann: Person) -> None:
-    direct = server.dm(ann)
-    ann.says(direct, "Psst")
-    message = (await hears(server, client))[0]
+async def test_people_edit_what_they_said_and_the_bot_hears_of_it(scene: Scene) -> None:
+    question = scene.ann.says(scene.general, "Is it?")
+    await scene.heard()
+    scene.ann.edits(scene.general, question, "Is it so?")
+    await scene.until("message_edit")
+    heard = (await scene.heard())[0]
+    assert (heard.content, heard.edited_at is not None) == ("Is it so?", True)
+
+
+async def test_a_direct_message_goes_both_ways(scene: Scene) -> None:
+    direct = scene.server.dm(scene.ann)
+    scene.ann.says(direct, "Psst")
+    message = (await scene.heard())[0]
     assert isinstance(message.channel, discord.DMChannel)
     await message.channel.send("Yes?")
-    user = await client.fetch_user(ann.id)
+    user = await scene.client.fetch_user(scene.ann.id)
     await user.send("Anything else?")
-    assert server.screen.from_bots(direct) == ["Yes?", "Anything else?"]
+    assert scene.server.screen.from_bots(direct) == ["Yes?", "Anything else?"]
 
 
-async def test_deleted_messages_are_gone_and_the_bot_is_told(
-    server: DiscordServer, client: Listener, ann: Person, general: Channel
-) -> None:
-    first, second, third = (ann.says(general, text) for text in ("one", "two", "three"))
-    sent = await place(client, general).send("four")
-    ann.deletes(general, first)
-    ann.deletes(general, second, third)
+async def test_deleted_messages_are_gone_and_the_bot_is_told(scene: Scene) -> None:
+    first, second, third = (scene.ann.says(scene.general, text) for text in ("one", "two", "three"))
+    sent = await scene.channel.send("four")
+    scene.ann.deletes(scene.general, first)
+    scene.ann.deletes(scene.general, second, third)
     await sent.delete()
-    await client.wait_for("message_delete", check=lambda message: message.content == "four", timeout=10)
-    assert server.screen(general) == []
-    assert [message.text for message in server.screen(general, deleted=True)] == ["one", "two", "three", "four"]
-    assert client.events.count("message_delete") == 2
-    assert client.events.count("bulk_message_delete") == 1
+    await scene.until("message_delete", times=2)
+    screen = scene.server.screen
+    assert screen(scene.general) == []
+    assert [message.text for message in screen(scene.general, deleted=True)] == ["one", "two", "three", "four"]
+    assert scene.client.events.count("bulk_message_delete") == 1
 
 
-async def test_files_travel_both_ways(server: DiscordServer, client: Listener, ann: Person, general: Channel) -> None:
-    ann.says(general, "Look", Upload("notes.txt", b"Words"), Upload("film.mp4", None, size=200_000))
-    attachments = (await hears(server, client))[0].attachments
+async def test_files_travel_both_ways_and_addresses_expire(scene: Scene) -> None:
+    scene.ann.says(scene.general, "Look", Upload("notes.txt", b"Words"), Upload("film.mp4", None, size=200_000))
+    attachments = (await scene.heard())[0].attachments
     assert [(each.filename, each.size, each.content_type) for each in attachments] == [
         ("notes.txt", 5, "text/plain"),
         ("film.mp4", 200_000, "video/mp4"),
     ]
     assert await attachments[0].read() == b"Words"
     assert len(await attachments[1].read()) == 200_000
-    await place(client, general).send("Mine", file=discord.File(io.BytesIO(b"answer"), "answer.md"))
-    assert [(file.name, file.size) for file in server.screen(general)[-1].files] == [("answer.md", 6)]
-    server.advance(25 * 3600)
+    await scene.channel.send("Mine", file=discord.File(io.BytesIO(b"answer"), "answer.md"))
+    assert [(file.name, file.size) for file in scene.server.screen(scene.general)[-1].files] == [("answer.md", 6)]
+    scene.server.advance(25 * 3600)
     with pytest.raises(discord.NotFound):
         await attachments[0].read()
-    fresh = await place(client, general).fetch_message(client.messages[0].id)
+    fresh = await scene.channel.fetch_message(scene.client.messages[0].id)
     assert await fresh.attachments[0].read() == b"Words"
+
+
+async def test_an_edit_keeps_and_replaces_files(scene: Scene) -> None:
+    names = ("one.txt", "two.txt")
+    sent = await scene.channel.send("Files", files=[discord.File(io.BytesIO(b"x"), name) for name in names])
+    await sent.edit(content="Still files")
+    assert [file.name for file in scene.server.screen(scene.general)[-1].files] == ["one.txt", "two.txt"]
+    await sent.edit(attachments=[sent.attachments[1], discord.File(io.BytesIO(b"y"), "three.txt")])
+    assert [file.name for file in scene.server.screen(scene.general)[-1].files] == ["two.txt", "three.txt"]
+
+
+async def test_history_is_read_from_either_end(scene: Scene) -> None:
+    sent = [scene.ann.says(scene.general, str(count)) for count in range(130)]
+    middle = discord.Object(sent[60].message_id)
+    newest = [each.content async for each in scene.channel.history(limit=3)]
+    after = [each.content async for each in scene.channel.history(limit=2, after=middle)]
+    before = [each.content async for each in scene.channel.history(limit=2, before=middle)]
+    around = [each.content async for each in scene.channel.history(limit=4, around=middle)]
+    assert (newest, after, before) == (["129", "128", "127"], ["61", "62"], ["59", "58"])
+    assert sorted(around) == ["58", "59", "60", "61"]
+    assert len([each async for each in scene.channel.history(limit=None)]) == 130
+
+
+async def test_a_nonce_that_is_enforced_makes_one_message_of_two_calls(scene: Scene) -> None:
+    first = await scene.channel.send("Once", nonce="a1")
+    again = await scene.channel.send("Once more", nonce="a1")
+    assert (again.id, again.content, again.nonce) == (first.id, "Once", "a1")
+    scene.server.advance(301)
+    assert (await scene.channel.send("Later", nonce="a1")).id != first.id
+    assert scene.server.screen.from_bots(scene.general) == ["Once", "Later"]
+
+
+async def test_typing_shows_until_the_message_comes_or_ten_seconds_passed(scene: Scene) -> None:
+    async with scene.channel.typing():
+        assert scene.server.screen.typing(scene.general) == "Parley"
+    scene.server.advance(10)
+    assert scene.server.screen.typing(scene.general) == ""
+
+
+async def test_other_bots_and_webhooks_are_told_apart_from_people(scene: Scene) -> None:
+    other = scene.server.person("Robo", bot=True)
+    scene.ann.invites(scene.guild, other.account)
+    other.says(scene.general, "Beep")
+    scene.server.webhook("Builds").says(scene.general, "Green")
+    messages = await scene.heard(2)
+    assert [(each.author.name, each.author.bot, each.webhook_id is not None) for each in messages] == [
+        ("Robo", True, False),
+        ("Builds", True, True),
+    ]
+
+
+# -- pings --------------------------------------------------------------------------------------------------
+
+
+async def test_whom_a_message_pings_is_on_the_screen(scene: Scene) -> None:
+    role = scene.ann.makes_role(scene.guild, "cooks", mentionable=True)
+    text = f"{scene.ann.mention} <@&{role.id}> @everyone"
+    await scene.channel.send(text)
+    await scene.channel.send(text, allowed_mentions=NONE)
+    await scene.channel.send(text, allowed_mentions=discord.AllowedMentions(users=[discord.Object(scene.ann.id)]))
+    pings = [message.pings for message in scene.server.screen(scene.general)]
+    everyone_needs_a_permission = Pings((scene.ann.id,), (role.id,))
+    assert pings == [everyone_needs_a_permission, Pings(), everyone_needs_a_permission]
+    loud = scene.ann.makes_role(scene.guild, "loud", permissions=may.MENTION_EVERYONE)
+    scene.ann.gives(scene.guild, scene.server.bot().account, loud)
+    await scene.channel.send("@here")
+    assert scene.server.screen(scene.general)[-1].pings.everyone
+
+
+async def test_a_reply_pings_unless_told_otherwise(scene: Scene) -> None:
+    scene.ann.says(scene.general, "Hm?")
+    question = (await scene.heard())[0]
+    await question.reply("loud")
+    await question.reply("soft", mention_author=False)
+    await question.reply("silent", allowed_mentions=NONE)
+    pinged = [bool(message.pings) for message in scene.server.screen(scene.general)[1:]]
+    assert pinged == [True, False, False]
+
+
+# -- reactions and threads ----------------------------------------------------------------------------------
+
+
+async def test_reactions_go_both_ways(scene: Scene) -> None:
+    said = scene.ann.says(scene.general, "Like me")
+    message = (await scene.heard())[0]
+    await message.add_reaction("👀")
+    scene.ann.reacts(scene.general, said, "👍")
+    await scene.until("reaction_add", times=2)
+    reaction = message.reactions[-1]
+    assert str(reaction.emoji) == "👍"
+    assert [each.id async for each in reaction.users()] == [scene.ann.id]
+    assert scene.server.screen(scene.general)[0].reactions == ((scene.server.bot().id, "👀"), (scene.ann.id, "👍"))
+    await message.remove_reaction("👀", discord.Object(scene.server.bot().id))
+    scene.ann.unreacts(scene.general, said, "👍")
+    await scene.until("reaction_remove", times=2)
+    assert scene.server.screen(scene.general)[0].reactions == ()
+    with pytest.raises(discord.HTTPException) as refused:
+        await message.add_reaction("like")
+    assert refused.value.code == 10014
+
+
+async def test_a_bot_starts_a_thread_from_a_message(scene: Scene) -> None:
+    scene.ann.says(scene.general, "Big question")
+    message = (await scene.heard())[0]
+    thread = await message.create_thread(name="Big question")
+    await thread.send("Here")
+    kept = scene.server.world.channels[thread.id]
+    assert (thread.id, thread.parent_id) == (message.id, scene.general.id)
+    assert [(each.kind, each.text) for each in scene.server.screen(kept)] == [("thread starter", ""), ("text", "Here")]
+    with pytest.raises(discord.HTTPException) as refused:
+        await message.create_thread(name="Again")
+    assert refused.value.code == 160004
+
+
+async def test_people_talk_in_threads_of_their_own(scene: Scene) -> None:
+    thread = scene.ann.opens_thread(scene.general, "Plans")
+    scene.ann.says(thread, "First plan")
+    messages = await scene.heard(2)
+    assert [message.type.name for message in messages] == ["thread_created", "default"]
+    heard = messages[1].channel
+    assert isinstance(heard, discord.Thread) and heard.parent_id == scene.general.id
+    await heard.send("Noted")
+    assert scene.server.screen.from_bots(thread) == ["Noted"]
+    assert [each.id for each in await scene.client.guilds[0].active_threads()] == [thread.id]
+
+
+async def test_a_locked_thread_takes_no_messages(scene: Scene) -> None:
+    thread = scene.ann.opens_thread(scene.general, "Done")
+    scene.ann.archives(thread, locked=True)
+    with pytest.raises(discord.HTTPException) as refused:
+        await scene.client.get_partial_messageable(thread.id).send("Late")
+    assert refused.value.code == 50083
+
+
+async def test_a_private_thread_is_only_for_who_is_in_it(scene: Scene) -> None:
+    thread = scene.ann.opens_thread(scene.general, "Secrets", private=True)
+    scene.ann.says(thread, "unheard")
+    scene.ann.adds(thread, scene.server.bot().account)
+    scene.ann.says(thread, "heard")
+    assert [message.content for message in await scene.heard()] == ["heard"]
+
+
+# -- guilds and power ---------------------------------------------------------------------------------------
+
+
+async def test_a_bot_that_is_thrown_out_hears_it_and_is_refused(scene: Scene) -> None:
+    channel = scene.channel
+    scene.ann.kicks(scene.guild, scene.server.bot().account)
+    await scene.until("guild_remove")
+    with pytest.raises(discord.Forbidden) as refused:
+        await channel.send("Hello?")
+    assert refused.value.code == 50001
+    scene.ann.invites(scene.guild, scene.server.bot().account)
+    await scene.until("guild_join")
+    assert [each.name for each in scene.client.guilds[0].text_channels] == ["general"]
+
+
+async def test_a_deleted_channel_is_unknown(scene: Scene) -> None:
+    channel = scene.channel
+    scene.ann.deletes_channel(scene.general)
+    await scene.until("guild_channel_delete")
+    with pytest.raises(discord.NotFound) as refused:
+        await channel.send("Hello?")
+    assert refused.value.code == 10003
+    assert [event.what for event in scene.server.screen.history(scene.general)] == ["gone"]
+
+
+@pytest.mark.parametrize(
+    ("denied", "code"),
+    [
+        (may.VIEW_CHANNEL, 50001),
+        (may.SEND_MESSAGES, 50013),
+        (may.ATTACH_FILES, 50013),
+        (may.READ_MESSAGE_HISTORY, 160002),
+    ],
+)
+async def test_what_a_channel_forbids_is_refused(scene: Scene, denied: int, code: int) -> None:
+    said = scene.ann.says(scene.general, "Hello")
+    scene.ann.allows(scene.general, scene.guild, deny=denied)
+    channel = scene.client.get_partial_messageable(scene.general.id)
+    reference = discord.MessageReference(message_id=said.message_id, channel_id=scene.general.id)
+    with pytest.raises(discord.Forbidden) as refused:
+        await channel.send("x", reference=reference, file=discord.File(io.BytesIO(b"x"), "x.txt"))
+    assert refused.value.code == code
+
+
+async def test_roles_and_members_can_be_allowed_again(scene: Scene) -> None:
+    scene.ann.allows(scene.general, scene.guild, deny=may.SEND_MESSAGES)
+    role = scene.ann.makes_role(scene.guild, "speakers")
+    scene.ann.gives(scene.guild, scene.server.bot().account, role)
+    scene.ann.allows(scene.general, role, allow=may.SEND_MESSAGES)
+    await scene.until("member_update")
+    await scene.channel.send("Thanks")
+    assert [each.name for each in scene.client.guilds[0].me.roles] == ["@everyone", "speakers"]
+    assert scene.server.screen.from_bots(scene.general) == ["Thanks"]
+
+
+# -- what is refused ----------------------------------------------------------------------------------------
+
+
+async def test_texts_have_two_thousand_characters_and_are_not_empty(scene: Scene) -> None:
+    await scene.channel.send("🙂" * 2000)
+    with pytest.raises(discord.HTTPException, match="Must be 2000 or fewer in length") as refused:
+        await scene.channel.send("🙂" * 2001)
+    assert (refused.value.status, refused.value.code) == (400, 50035)
+    sent = await scene.channel.send(" x ")
+    assert sent.content == "x"
+    for attempt in (scene.channel.send(" \n "), sent.edit(content="")):
+        with pytest.raises(discord.HTTPException) as empty:
+            await attempt
+        assert empty.value.code == 50006
+
+
+async def test_messages_that_are_missing_or_not_its_own_cannot_be_edited(scene: Scene) -> None:
+    scene.ann.says(scene.general, "Mine")
+    theirs = (await scene.heard())[0]
+    for message_id, code in ((theirs.id, 50005), (theirs.id + 1, 10008)):
+        with pytest.raises(discord.HTTPException) as refused:
+            await scene.channel.get_partial_message(message_id).edit(content="x")
+        assert refused.value.code == code
+    with pytest.raises(discord.Forbidden) as forbidden:
+        await theirs.delete()
+    assert forbidden.value.code == 50013
+
+
+async def test_who_takes_no_direct_messages_is_told_apart(scene: Scene) -> None:
+    stranger = scene.server.person("Bob")
+    scene.ann.closes_dms()
+    for person in (scene.ann, stranger):
+        user = await scene.client.fetch_user(person.id)
+        with pytest.raises(discord.Forbidden) as refused:
+            await user.send("Hello")
+        assert refused.value.code == 50007
+
+
+async def test_a_reply_to_a_missing_message_is_refused_unless_allowed(scene: Scene) -> None:
+    missing, lenient = (
+        discord.MessageReference(message_id=10**18, channel_id=scene.general.id, fail_if_not_exists=fails)
+        for fails in (True, False)
+    )
+    with pytest.raises(discord.HTTPException, match="Unknown message"):
+        await scene.channel.send("x", reference=missing)
+    await scene.channel.send("Anyway", reference=lenient)
+    assert scene.server.screen.from_bots(scene.general) == ["Anyway"]
+
+
+async def test_files_are_too_large_beyond_the_limit() -> None:
+    async with DiscordServer(largest_file=1000) as server:
+        ann = server.person()
+        channel = server.channel(server.guild("Friends", ann), "general")
+        async with listening(server) as client:
+            with pytest.raises(discord.HTTPException) as refused:
+                file = discord.File(io.BytesIO(bytes(1001)), "big.bin")
+                await client.get_partial_messageable(channel.id).send(file=file)
+    assert (refused.value.status, refused.value.code) == (413, 40005)
+
+
+BUTTON = {"type": 2, "style": 1, "label": "Go", "custom_id": "go"}
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"content": 42}, "content"),
+        ({"content": "\ud83d"}, "content"),
+        ({"content": "x", "tts": "yes"}, "tts"),
+        ({"content": "x", "nonce": "n" * 26}, "nonce"),
+        ({"content": "x", "flags": 64}, "flags"),
+        ({"content": "x", "parse_mode": "HTML"}, "parse_mode"),
+        ({"content": "x", "allowed_mentions": {"parse": ["friends"]}}, "allowed_mentions.parse.0"),
+        ({"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["1"]}}, "allowed_mentions"),
+        ({"content": "x", "message_reference": {"channel_id": "1"}}, "message_reference.message_id"),
+        ({"content": "x", "attachments": [{"id": 0, "filename": "x"}]}, "attachments.0"),
+        ({"content": "x", "embeds": [{"title": "t" * 257}]}, "embeds.0.title"),
+        ({"content": "x", "embeds": [{"description": "d" * 4000}, {"description": "d" * 2001}]}, "embeds"),
+        ({"content": "x", "components": [BUTTON]}, "components.0.type"),
+        ({"content": "x", "components": [{"type": 1, "components": []}]}, "components.0.components"),
+        ({"content": "x", "components": [{"type": 1, "components": [{"type": 99}]}]}, "components.0.components.0.type"),
+        (
+            {"content": "x", "components": [{"type": 1, "components": [BUTTON, BUTTON]}]},
+            "components.0.components.1.custom_id",
+        ),
+        (
+            {"content": "x", "components": [{"type": 1, "components": [BUTTON | {"custom_id": "c" * 101}]}]},
+            "components.0.components.0.custom_id",
+        ),
+        (
+            {"content": "x", "components": [{"type": 1, "components": [BUTTON | {"url": "https://example.org"}]}]},
+            "components.0.components.0.url",
+        ),
+        (
+            {"content": "x", "components": [{"type": 1, "components": [BUTTON | {"emoji": {"name": "no"}}]}]},
+            "components.0.components.0.emoji.name",
+        ),
+    ],
+)
+async def test_a_form_with_a_wrong_field_is_refused_with_its_path(scene: Scene, body: Any, path: str) -> None:
+    status, answer = await raw(scene, "POST", f"/channels/{scene.general.id}/messages", json=body)
+    assert (status, answer["code"], answer["message"]) == (400, 50035, "Invalid Form Body")
+    errors = answer["errors"]
+    for step in path.split("."):
+        errors = errors[step]
+    assert errors["_errors"][0]["message"]
+    assert scene.server.screen(scene.general) == []
+
+
+async def test_requests_that_are_none_are_refused(scene: Scene) -> None:
+    place = f"/channels/{scene.general.id}/messages"
+    broken = await raw(scene, "POST", place, data="{", headers={"Content-Type": "application/json"})
+    form = await raw(scene, "POST", place, data={"content": "x"})
+    number = await raw(scene, "GET", "/channels/general/messages")
+    limit = await raw(scene, "GET", f"{place}?limit=101")
+    nowhere = await raw(scene, "GET", "/weather")
+    assert [answer["code"] for _, answer in (broken, form, number, limit, nowhere)] == [50109, 50035, 50035, 50035, 0]
+    assert nowhere[0] == 404
+
+
+async def raw(scene: Scene, method: str, path: str, **options: Any) -> tuple[int, Any]:
+    """A call without discord.py: the status and the JSON of the answer."""
+    headers = {"Authorization": f"Bot {scene.server.token}"} | options.pop("headers", {})
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{scene.server.api_url}{path}", headers=headers, **options) as answer,
+    ):
+        return answer.status, await answer.json()
