@@ -1,6 +1,6 @@
 """Kills the program again and again while people talk to it, and then looks whether every question is answered once.
 
-A Bot API server of its own, on loopback, outlives the program. It is killed with SIGKILL at random moments, and at each
+A platform of its own, on loopback, outlives the program. It is killed with SIGKILL at random moments, and at each
 of the named points between inbox and receipt (chaos_program); at the end everything settles, and what stands on the
 people's screens is compared with what they asked (chaos_judge). The exit status is 1 where something is amiss.
 """
@@ -22,14 +22,8 @@ from pathlib import Path
 
 from benchmarks.chaos_judge import VIOLATIONS, Verdict, judge
 from benchmarks.chaos_people import Control, Talker, gather_people, look
-from benchmarks.chaos_processes import (
-    DEAD_PARCELS,
-    OPEN_ARRIVALS,
-    OPEN_PARCELS,
-    TOKEN,
-    Program,
-    bot_api_server,
-)
+from benchmarks.chaos_platforms import PLATFORMS, TELEGRAM, Platform
+from benchmarks.chaos_processes import DEAD_PARCELS, OPEN_ARRIVALS, OPEN_PARCELS, Program, serving
 from benchmarks.chaos_program import AT_START, POINTS
 from benchmarks.measure import machine
 
@@ -40,9 +34,6 @@ START_POINT_SECONDS = 2.0
 TRIES = 5
 LEAVES_SOMETHING = ("platform.send", "after")
 """The death after which the next life finds something whose outcome is unknown."""
-SLOW_SHARE = 0.3
-"""Of calls whose outcome is known late, as over a real network."""
-FAULTS = {"late_answer": SLOW_SHARE / 2, "delay": SLOW_SHARE / 2, "duplicate_update": 0.02, "renumbered_update": 0.02}
 LIVES_SECONDS = (0.5, 3.0, 5.0)
 """How long it lives at most, once it is connected: time for nothing, for one answer, for some."""
 TOLD_VIOLATIONS = 40
@@ -59,6 +50,7 @@ class Options:
     minutes: float
     """After that nothing more is killed."""
     folder: Path
+    platform: Platform = TELEGRAM
     is_full: bool = True
     """Whether it dies before and after each named point, instead of at one side of it, drawn by lot."""
 
@@ -86,8 +78,9 @@ class Campaign:
         self._random = random.Random(options.seed)
         self._deadline = time.monotonic() + options.minutes * 60
         sides = ("before", "after")
+        points = [point for point in POINTS if point not in options.platform.lacks]
         chosen = [
-            (point, when) for point in POINTS for when in (sides if options.is_full else self._random.sample(sides, 1))
+            (point, when) for point in points for when in (sides if options.is_full else self._random.sample(sides, 1))
         ]
         self._points = deque((point, when, 0) for point, when in chosen)
         self.kills = 0
@@ -154,7 +147,7 @@ class Campaign:
         """Wait until nothing is under way any more, twice in a row."""
         deadline, quiet = time.monotonic() + SETTLE_SECONDS, 0
         while quiet < 2 and time.monotonic() < deadline:
-            under_way = await self._control.waiting_updates(TOKEN)
+            under_way = await self._control.waiting_updates(self._options.platform)
             under_way += self._program.count(OPEN_ARRIVALS) + self._program.count(OPEN_PARCELS)
             quiet = 0 if under_way else quiet + 1
             await asyncio.sleep(0.5)
@@ -163,26 +156,25 @@ class Campaign:
 
     async def look(self, talkers: Sequence[Talker]) -> None:
         """Compare the screens with what was asked."""
-        for chat in {talker.chat.key: talker.chat for talker in talkers}.values():
+        for chat in {talker.chat.place.key: talker.chat for talker in talkers}.values():
             seen, drafts = await look(self._control, chat)
-            self.verdict.add(judge(chat.questions, seen, chat=chat.key))
+            self.verdict.add(judge(chat.questions, seen, chat=chat.place.key))
             self.verdict.counted["drafts_left"] += drafts
-            screen = await self._control("screen", chat=chat.key)
-            (self._options.folder / f"screen{chat.key.replace(':', '-')}.txt").write_text(screen["text"])
+            screen = await self._control("screen", **chat.where)
+            (self._options.folder / f"screen{chat.place.key}.txt").write_text(screen["text"], encoding="utf-8")
 
 
 async def crash(options: Options) -> Outcome:
     """Run a campaign to its end."""
     started = time.monotonic()
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(bot_api_server())
+        url = await stack.enter_async_context(serving(options.platform))
         control = Control(url)
         stack.push_async_callback(control.close)
-        program = Program(options.folder, url=url)
+        program = Program(options.folder, options.platform, url=url)
         stack.push_async_callback(program.kill)
-        talkers = await gather_people(control, chats=options.chats, seed=options.seed)
-        methods = ["sendMessage", "editMessageText"]
-        await control("faults/random", seed=options.seed, rates=FAULTS, methods=methods)
+        talkers = await gather_people(control, options.platform, chats=options.chats, seed=options.seed)
+        await control("faults/random", seed=options.seed, **options.platform.faulty)
         campaign = Campaign(options, program, control)
         await campaign.run(talkers)
         await campaign.look(talkers)
@@ -211,6 +203,7 @@ def main() -> int:
     """Run it; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=300, help="at random moments; named points come on top")
+    parser.add_argument("--platform", choices=PLATFORMS, default=TELEGRAM.name)
     parser.add_argument("--chats", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=30, help="after that nothing more is killed")
@@ -221,13 +214,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        options = Options(given.kills, given.chats, given.seed, given.minutes, folder, not given.quick)
+        platform = PLATFORMS[given.platform]
+        options = Options(given.kills, given.chats, given.seed, given.minutes, folder, platform, not given.quick)
         try:
             outcome = asyncio.run(crash(options))
         except KeyboardInterrupt:
             return 130
     if given.json:
-        told = {"benchmark": "chaos", "machine": machine(), **outcome.figures, "violations": outcome.verdict.told}
+        told = {
+            "benchmark": "chaos",
+            "platform": given.platform,
+            "machine": machine(),
+            **outcome.figures,
+            "violations": outcome.verdict.told,
+        }
         print(json.dumps(told))
     else:
         print(f"chaos ({machine()})")

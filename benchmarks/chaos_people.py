@@ -1,4 +1,4 @@
-"""People who keep asking the bot of a Bot API server: one by one, in bursts, and with second thoughts."""
+"""People who keep asking the bot of a test server: one by one, in bursts, and with second thoughts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from benchmarks.chaos_judge import Question, Seen, worded
+from benchmarks.chaos_platforms import Place, Platform
 
 Json = dict[str, Any]
 PATIENCE_SECONDS = 120.0
@@ -20,7 +21,6 @@ BURST_SHARE, EARLY_EDIT_SHARE, LATE_EDIT_SHARE = 0.2, 0.2, 0.15
 SIZES = ((1, "la"), (3, "la"), (5, "la la la"), (25, "la"), (30, "l" + "a" * 90))
 """Pieces of a question, and what stands between them; two of the last kind need two messages."""
 SIZE_WEIGHTS = (4, 4, 3, 2, 1)
-GROUP_SHARE = 0.3
 
 
 class Control:
@@ -36,9 +36,11 @@ class Control:
             raise RuntimeError(str(value.get("description")))
         return value
 
-    async def waiting_updates(self, token: str) -> int:
-        """How many updates the bot has not confirmed."""
-        answer = await self._client.get(f"/bot{token}/getWebhookInfo")
+    async def waiting_updates(self, platform: Platform) -> int:
+        """How many updates the bot has not confirmed; 0 where the platform does not tell."""
+        if not platform.updates_waiting:
+            return 0
+        answer = await self._client.get(platform.updates_waiting)
         return int(answer.json()["result"]["pending_update_count"])
 
     async def close(self) -> None:
@@ -48,44 +50,33 @@ class Control:
 
 @dataclass(slots=True)
 class Chat:
-    """A chat, and what was asked there, in order."""
+    """A place, and what was asked there, in order."""
 
-    key: str
-    is_group: bool
+    place: Place
+    where: dict[str, object]
+    """Names it to the server."""
     questions: list[Question] = field(default_factory=list)
 
 
-async def gather_people(control: Control, *, chats: int, seed: int) -> list[Talker]:
-    """So many people, and as many chats: most are private; in each group two of them talk."""
-    people = [(await control("person", name=f"P{number}"))["person"] for number in range(chats)]
-    bot = (await control("bot"))["username"]
+async def gather_people(control: Control, platform: Platform, *, chats: int, seed: int) -> list[Talker]:
+    """So many people in as many places, ready to talk."""
     numbers = itertools.count(1)
-    in_groups = round(chats * GROUP_SHARE) if chats > 2 else 0
     found = []
-    for index, person in enumerate(people):
-        members = [person, people[(index + 1) % chats]]
-        if index < in_groups:
-            made = await control("group", title=f"Group {index}", people=members)
-        else:
-            made, members = await control("private", person=person), [person]
-        chat = Chat(made["chat"], index < in_groups)
-        call = f"@{bot} " if chat.is_group else ""
-        for member in members:
-            taste = random.Random(f"{seed}/{index}/{member}")
-            found.append(Talker(control, member, chat, call, numbers, taste))
+    for index, place in enumerate(await platform.gather(control, chats)):
+        chat = Chat(place, {platform.place: place.id})
+        for member in place.people:
+            found.append(Talker(control, member, chat, numbers, random.Random(f"{seed}/{index}/{member}")))
     return found
 
 
 class Talker:
     """One person in one chat."""
 
-    def __init__(
-        self, control: Control, person: int, chat: Chat, call: str, numbers: Iterator[int], taste: random.Random
-    ) -> None:
+    def __init__(self, control: Control, person: int, chat: Chat, numbers: Iterator[int], taste: random.Random) -> None:
         self.chat = chat
         self._control = control
         self._person = person
-        self._call = call
+        self._call = chat.place.call
         self._numbers = numbers
         self._random = taste
         self._pieces = 1
@@ -94,7 +85,7 @@ class Talker:
         """Keep asking until it is over."""
         is_answered = True
         while not is_over.is_set():
-            await asyncio.sleep(self._random.uniform(0.2, 4.0 if self.chat.is_group else 2.0))
+            await asyncio.sleep(self._random.uniform(0.2, 4.0 if self.chat.place.is_group else 2.0))
             if not is_over.is_set():
                 is_answered = await self._exchange(may_edit=is_answered)
 
@@ -123,7 +114,7 @@ class Talker:
         question = Question(number, 0)
         self.chat.questions.append(question)
         text = self._call + worded(number, 1, pieces=self._pieces, filler=filler)
-        said = await self._control("say", person=self._person, chat=self.chat.key, text=text)
+        said = await self._control("say", person=self._person, text=text, **self.chat.where)
         question.message_id = said["message_id"]
         return question
 
@@ -131,13 +122,14 @@ class Talker:
         question.version += 1
         self._pieces = self._random.randint(1, 6)
         text = self._call + worded(question.number, question.version, pieces=self._pieces, filler="la")
-        await self._control("edit", person=self._person, chat=self.chat.key, message_id=question.message_id, text=text)
+        changed = {"message_id": question.message_id, "text": text}
+        await self._control("edit", person=self._person, **changed, **self.chat.where)
         return await self._is_answered(question, PATIENCE_SECONDS)
 
     async def _is_answered(self, question: Question, seconds: float) -> bool:
         last = question.last_piece(self._pieces)
         try:
-            await self._control("wait", chat=self.chat.key, contains=last, seconds=seconds)
+            await self._control("wait", contains=last, seconds=seconds, **self.chat.where)
         except RuntimeError:
             return False
         return True
@@ -145,15 +137,17 @@ class Talker:
 
 async def look(control: Control, chat: Chat) -> tuple[list[Seen], int]:
     """The bot's messages in a chat, and how many drafts are left there."""
-    screen = await control("screen", chat=chat.key)
+    screen = await control("screen", **chat.where)
     seen = [
         Seen(each["message_id"], (*(version["text"] for version in each["earlier"]), each["text"]), _has_stop(each))
         for each in screen["messages"]
         if each["from_bot"]
     ]
     chat.questions.sort(key=lambda question: question.message_id)
-    return seen, len(screen["drafts"])
+    return seen, len(screen.get("drafts", ()))
 
 
 def _has_stop(message: Json) -> bool:
-    return any(button["data"] == "stop" for row in message["buttons"] for button in row)
+    """Whether one of its buttons stops the reply; servers tell buttons in rows, or one by one."""
+    buttons = [each for row in message["buttons"] for each in (row if isinstance(row, list) else [row])]
+    return any(button.get("data", button.get("custom_id")) == "stop" for button in buttons)

@@ -1,4 +1,4 @@
-"""The processes of the crash test: a Bot API server that stays, and the program, which is killed and started again."""
+"""The processes of the crash test: a platform that stays, and the program, which is killed and started again."""
 
 from __future__ import annotations
 
@@ -13,41 +13,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
-from benchmarks.chaos_program import VARIABLE
+from benchmarks.chaos_platforms import Platform
+from benchmarks.chaos_program import ADAPTER, DIE_AT
 
 ROOT = Path(__file__).resolve().parents[1]
-TOKEN = "7000001:parley-test-token"
 START_SECONDS = 60.0
 END_SECONDS = 40.0
-CONFIGURATION = """
-[model]
-name = "echo"
-generator = "echo"
-echo_delay_seconds = 0.015
-
-[access]
-mode = "open"
-messages_per_minute = 0
-
-[channels.telegram]
-token = "{token}"
-base_url = "{url}/bot"
-"""
 OPEN_ARRIVALS = "SELECT count(*) FROM inbox WHERE state = 'waiting'"
 OPEN_PARCELS = "SELECT count(*) FROM outbox WHERE state IN ('waiting', 'sending', 'preview')"
 DEAD_PARCELS = "SELECT count(*) FROM outbox WHERE state = 'dead'"
 
 
 def _environment(**variables: str) -> dict[str, str]:
-    foreign = ("PARLEY_", "TELEGRAM_", "OPENAI_", VARIABLE)
+    foreign = ("PARLEY_", "TELEGRAM_", "DISCORD_", "OPENAI_", DIE_AT, ADAPTER)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**kept, "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", **variables}
 
 
 @asynccontextmanager
-async def bot_api_server() -> AsyncIterator[str]:
+async def serving(platform: Platform) -> AsyncIterator[str]:
     """The address of a server that lives until the block ends."""
-    command = [sys.executable, "-m", "tests.servers.bot_api", "--port", "0"]
+    command = [sys.executable, "-m", platform.server, "--port", "0"]
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,
@@ -61,7 +47,7 @@ async def bot_api_server() -> AsyncIterator[str]:
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         found = re.search(rb"http://\S+", line)
         if found is None:
-            raise RuntimeError("the Bot API server did not start")
+            raise RuntimeError(f"the server of {platform.name} did not start")
         yield found[0].decode()
     finally:
         await _end(process)
@@ -76,20 +62,22 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 class Program:
     """`parley run` over one data folder, in one life after the other."""
 
-    def __init__(self, folder: Path, *, url: str) -> None:
+    def __init__(self, folder: Path, platform: Platform, *, url: str) -> None:
         self.home = folder / "home"
         self.log: deque[str] = deque(maxlen=20_000)
         """What it complained of: the end of it."""
         self.complaints = 0
         self._config = folder / "parley.toml"
-        self._config.write_text(CONFIGURATION.format(token=TOKEN, url=url), encoding="utf-8")
+        filled = platform.configuration.format(url=url, websocket=url.replace("http", "ws", 1))
+        self._config.write_text(filled, encoding="utf-8")
+        self._adapter = platform.adapter
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._is_connected = asyncio.Event()
 
     async def start(self, *, die_at: str = "") -> None:
         """Begin a life; it may end itself (see chaos_program)."""
-        variables = {"PARLEY_HOME": str(self.home)} | ({VARIABLE: die_at} if die_at else {})
+        variables = {"PARLEY_HOME": str(self.home), ADAPTER: self._adapter} | ({DIE_AT: die_at} if die_at else {})
         command = [sys.executable, "-m", "benchmarks.chaos_program", "--config", str(self._config), "run"]
         self._is_connected.clear()
         self._process = await asyncio.create_subprocess_exec(

@@ -1,7 +1,7 @@
 """`parley`, except that it kills itself at a named point: `DIE_AT` in its environment is `point:when:count`.
 
-`when` is `before` or `after`, `count` the call at which it happens. Wraps methods from outside: the program knows
-nothing of it.
+`when` is `before` or `after`, `count` the call at which it happens; points of the platform are methods of the class
+that `DIE_AT_ADAPTER` names. Wraps methods from outside: the program knows nothing of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-VARIABLE = "DIE_AT"
+DIE_AT, ADAPTER = "DIE_AT", "DIE_AT_ADAPTER"
+PLATFORM = "platform."
 POINTS = {
     # from the platform into the inbox, what is remembered, and out of the inbox again
     "inbox.accept": "storage.ledger:SqlLedger.accept",
@@ -24,11 +25,11 @@ POINTS = {
     "memory.revise": "storage.store:SqlStore.revise_turn",
     "memory.replace": "storage.store:SqlStore.replace_answer",
     # from the outbox to the platform, and the receipt
-    "platform.preview": "adapters.telegram.adapter:TelegramAdapter.preview",
+    "platform.preview": PLATFORM + "preview",
     "outbox.post": "storage.ledger:SqlLedger.post",
     "outbox.attempt": "storage.ledger:SqlLedger.attempt",
-    "platform.edit": "adapters.telegram.adapter:TelegramAdapter.edit",
-    "platform.send": "adapters.telegram.adapter:TelegramAdapter.send",
+    "platform.edit": PLATFORM + "edit",
+    "platform.send": PLATFORM + "send",
     "outbox.postpone": "storage.ledger:SqlLedger.postpone",
     "outbox.aim": "storage.ledger:SqlLedger.aim",
     "outbox.delivered": "storage.ledger:SqlLedger.delivered",
@@ -41,7 +42,10 @@ Method = Callable[..., Awaitable[Any]]
 def arm(where: str) -> None:
     """Let the process end at `point:when:count`, as if the machine had lost its power."""
     point, when, count = where.split(":")
-    module, _, path = POINTS[point].partition(":")
+    method = POINTS[point]
+    if method.startswith(PLATFORM):
+        method = f"{os.environ[ADAPTER]}.{method.removeprefix(PLATFORM)}"
+    module, _, path = method.partition(":")
     owner_name, _, name = path.partition(".")
     owner = getattr(importlib.import_module(module), owner_name)
     setattr(owner, name, _deadly(getattr(owner, name), before=when == "before", count=int(count)))
@@ -67,7 +71,7 @@ def main() -> None:
     """Run the program."""
     from bot.cli import entry
 
-    if where := os.environ.get(VARIABLE):
+    if where := os.environ.get(DIE_AT):
         arm(where)
     entry()
 
