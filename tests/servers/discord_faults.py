@@ -11,7 +11,7 @@ connects) is asked of the gateway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -93,10 +93,10 @@ RATES: Mapping[str, Fault] = {
 
 
 class Faults(Schedule[Fault, EventFault]):
-    """The faults to come; `happened` counts those that came."""
+    """The faults to come; `happened` counts those that came. `routes` are the names that calls go by."""
 
-    def __init__(self) -> None:
-        super().__init__(RATES, EventFault)
+    def __init__(self, routes: Collection[str]) -> None:
+        super().__init__(RATES, EventFault, known=routes)
 
     def next_event(self, *faults: EventFault | None) -> None:
         """The next events, one fault each; None lets one pass."""

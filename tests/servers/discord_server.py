@@ -55,7 +55,7 @@ from tests.servers.discord_interactions import Interactions
 from tests.servers.discord_limits import Governor, RateLimits
 from tests.servers.discord_messages import view
 from tests.servers.discord_people import Person
-from tests.servers.discord_routes import ROUTES, Route
+from tests.servers.discord_routes import NAMES, ROUTES, Route
 from tests.servers.discord_screen import Screen
 from tests.servers.discord_things import TEXT, Account, BotAccount, Channel, Guild
 from tests.servers.discord_wire import Call, failure, json_answer, limited, read_body
@@ -111,7 +111,7 @@ class DiscordServer(Moments):
     ) -> None:
         super().__init__(clock)
         keep = None if keep_history else KEPT_MESSAGES
-        self.faults = Faults()
+        self.faults = Faults(NAMES)
         self.screen = Screen(now=self.now, changed=self.changed, keep=keep)
         self.gateway = Gateway(faults=self.faults, changed=self.changed, heartbeat_seconds=heartbeat_seconds, keep=keep)
         self.world = World(

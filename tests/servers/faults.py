@@ -60,12 +60,14 @@ class Schedule(Generic[F, D]):
     Args:
         rates: the faults of calls that can come at random, by name.
         deliveries: the faults of updates or events; each goes by its value.
+        known: the names of calls that there are; None: any.
     """
 
-    def __init__(self, rates: Mapping[str, F], deliveries: type[D]) -> None:
+    def __init__(self, rates: Mapping[str, F], deliveries: type[D], *, known: Collection[str] | None = None) -> None:
         self.happened: Counter[str] = Counter()
         self._kinds = rates
         self._delivery_kinds = deliveries
+        self._known = None if known is None else {EVERY, *known}
         self._next: defaultdict[str, deque[F | None]] = defaultdict(deque)
         self._always: dict[str, F] = {}
         self._deliveries: deque[D | None] = deque()
@@ -75,11 +77,11 @@ class Schedule(Generic[F, D]):
 
     def next(self, name: str, *faults: F | None) -> None:
         """The next calls of this name (or of any, with EVERY), one fault each; None lets one pass."""
-        self._next[name.lower()].extend(faults)
+        self._next[self._checked(name)].extend(faults)
 
     def always(self, name: str, fault: F) -> None:
         """Every call of this name (or any, with EVERY), until `clear`."""
-        self._always[name.lower()] = fault
+        self._always[self._checked(name)] = fault
 
     def next_delivery(self, *faults: D | None) -> None:
         """The next updates or events, one fault each; None lets one pass."""
@@ -98,7 +100,7 @@ class Schedule(Generic[F, D]):
             raise ValueError(f"unknown faults: {', '.join(sorted(unknown))}")
         self._random = random.Random(seed)
         self._rates = dict(rates)
-        self._only = None if methods is None else frozenset(name.lower() for name in methods)
+        self._only = None if methods is None else frozenset(self._checked(name) for name in methods)
 
     def clear(self) -> None:
         """Nothing goes wrong any more; what happened stays counted."""
@@ -133,6 +135,11 @@ class Schedule(Generic[F, D]):
         if fault is not None:
             self.happened[str(fault.value)] += 1
         return fault
+
+    def _checked(self, name: str) -> str:
+        if self._known is not None and name not in self._known:
+            raise ValueError(f"no call is named {name!r}; there are {', '.join(sorted(self._known))}")
+        return name.lower()
 
     def _draw(self, names: Collection[str]) -> str:
         place = self._random.random()
