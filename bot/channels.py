@@ -128,7 +128,7 @@ async def run_channels(
     plans: list[ChannelPlan], app: App, configuration: Configuration, *, sleep: Sleep = asyncio.sleep
 ) -> bool:
     """Run them until cancelled; False if all of them have ended because none can be used."""
-    tidying = asyncio.create_task(_keep_tidy(app, sleep))
+    tidying = asyncio.create_task(_keep_tidy(app, attachments_of(configuration, app), sleep))
     try:
         endings = await asyncio.gather(*(keep_running(plan, app, configuration, sleep=sleep) for plan in plans))
     finally:
@@ -137,12 +137,13 @@ async def run_channels(
     return any(endings)
 
 
-async def _keep_tidy(app: App, sleep: Sleep) -> None:
+async def _keep_tidy(app: App, attachments: Attachments, sleep: Sleep) -> None:
     """Once a day, forget what was dealt with long ago: that it was there, since what it said is forgotten already."""
     while True:
         try:
             await app.ledger.prune(app.clock.now() - REMEMBERED)
-        except ParleyError as error:
+            await attachments.sweep()
+        except (ParleyError, OSError) as error:
             logger.warning("what is long dealt with could not be forgotten: %s", error)
         await sleep(TIDY_SECONDS)
 
@@ -200,7 +201,7 @@ async def serve(
     outbox.on_missing_permission = Complaints(adapter, app, outbox).tell
     channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now, sleep)
     access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
-    attachments = Attachments(configuration.home, longest_bytes=configuration.settings.chat.longest_attachment_bytes)
+    attachments = attachments_of(configuration, app)
     exchange = Exchange(channel, app.engine, access, attachments, exchange_settings(configuration), rate=rate)
     await outbox.resume(await _undelivered(adapter, app))
     await exchange.resume(
@@ -281,6 +282,12 @@ def _info(command: Command, texts: Texts) -> CommandInfo:
     spoken = {"": texts} | {language: Texts(language) for language in LANGUAGES}
     summaries = {language: each.find(command.summary) or command.name for language, each in spoken.items()}
     return CommandInfo(command.name, summaries, command.argument, command.discreet)
+
+
+def attachments_of(configuration: Configuration, app: App) -> Attachments:
+    """The files that come along, of all channels."""
+    longest = configuration.settings.chat.longest_attachment_bytes
+    return Attachments(configuration.home, longest_bytes=longest, in_use=app.store.attachments)
 
 
 def exchange_settings(configuration: Configuration) -> ExchangeSettings:

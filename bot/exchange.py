@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from bot.access import Access, Allowed, Pairing, Refused
 from bot.answering import Answering, ExchangeSettings, interrupt, placeholders, reply_target
-from bot.attachments import Attachments
+from bot.attachments import Attachments, kept_names
 from bot.channel import Content, Update, UpdateKind
 from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel
@@ -276,6 +276,8 @@ class Exchange:
         await self._channel.outbox.wait_empty(message.address)
         shown = await self._channel.ledger.shown(found[1].id) if found and found[1] else []
         await self._partner.forget(message)
+        if found:
+            await self._attachments.discard(kept_names(found[0].evidence))
         drafts = drafts_of([], message.address, targets=[each.receipt for each in shown], can_delete=True)
         await self._settle(lane.end_turn(), drafts)
 

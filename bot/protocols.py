@@ -163,6 +163,9 @@ class Store(Protocol):
         conversation that had them.
         """
 
+    async def attachments(self) -> set[str]:
+        """The names of all files that turns came with."""
+
     async def rate(self, turn_id: int, person: str, value: int | None, *, at: datetime) -> None:
         """Remember what a person thinks of a turn; None takes it back."""
 

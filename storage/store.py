@@ -193,6 +193,10 @@ class SqlStore:
         """
         await self._database.write(lambda connection: tree.rate(connection, turn_id, person, value, at))
 
+    async def attachments(self) -> set[str]:
+        """The names of all files that turns came with."""
+        return await self._database.read(tree.attachments)
+
     async def ratings(self, turn_id: int) -> dict[str, int]:
         """What people think of the turn, by person."""
         return await self._database.read(lambda connection: tree.ratings(connection, turn_id))

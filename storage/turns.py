@@ -5,8 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Row, Select, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    CTE,
+    Connection,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
+from bot.attachments import kept_names
 from bot.errors import StorageError
 from bot.types import Address, Conversation, Role, Turn, TurnDraft
 from storage.rows import answer_of, conversation_of, turn_of
@@ -106,6 +122,12 @@ def answers(connection: Connection, turn_id: int) -> list[Turn]:
 def _answers(turn_id: int) -> Select[Any]:
     """Those of other conversations that went on from the turn, too."""
     return select(turns).where(turns.c.parent_id == turn_id, turns.c.role == Role.ASSISTANT.value).order_by(turns.c.id)
+
+
+def attachments(connection: Connection) -> set[str]:
+    """The names of all files that turns came with."""
+    has_some = cast(turns.c.evidence, Text).contains('"attachments"')
+    return set().union(*map(kept_names, connection.scalars(select(turns.c.evidence).where(has_some))))
 
 
 # -- changes ------------------------------------------------------------------------------------------------

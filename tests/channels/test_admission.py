@@ -15,6 +15,7 @@ from bot.cli import main
 from bot.config import load
 from bot.types import Address, Message
 from bot.types import Person as Speaker
+from tests.channels.fast import FastTime
 from tests.channels.running import running, write_configuration
 from tests.channels.seeing import answers, said
 from tests.servers.bot_api import BotApiServer
@@ -150,3 +151,33 @@ async def test_a_message_that_is_too_long_is_declined_with_the_limit(
         )
         ann.says(chat, "x" * 20)
         await server.wait_until(lambda: server.screen.from_bots(chat)[1:] == ["x" * 20])
+
+
+async def test_a_message_that_was_too_long_is_answered_once_it_is_edited_into_shape(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_ACCESS__LONGEST_MESSAGE", "20")
+    async with running(server, home):
+        message = ann.says(chat, "x" * 21)
+        [declined] = await answers(server, chat, 1)
+        ann.edits(chat, message, "short enough")
+        await said(server, chat, declined.text, "short enough")
+        ann.edits(chat, message, "shorter")
+        await said(server, chat, declined.text, "shorter")
+
+
+async def test_a_message_that_came_too_fast_is_answered_once_it_is_edited_later(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_ACCESS__MESSAGES_PER_MINUTE", "1")
+    fast = FastTime(UTC, speed=60)
+    async with BotApiServer(clock=fast.seconds) as server, running(server, home, clock=fast, sleep=fast.sleep):
+        ann = server.person("Ann")
+        chat = server.chat_private(ann)
+        ann.says(chat, "one")
+        await said(server, chat, "one")
+        message = ann.says(chat, "tow")
+        await server.wait_until(lambda: len(server.screen.from_bots(chat)) == 2)
+        await fast.sleep(61)
+        ann.edits(chat, message, "two")
+        await server.wait_until(lambda: server.screen.from_bots(chat)[2:] == ["two"])

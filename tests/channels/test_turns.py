@@ -261,6 +261,29 @@ async def test_deleting_a_question_that_waits_leaves_it_unanswered(
         await said(server, chat, LONG, "but not this")
 
 
+async def test_deleting_a_message_removes_its_file_unless_another_came_with_it_too(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    def files() -> int:
+        return len(list((home / "attachments").iterdir()))
+
+    async with serving(server, home, more=QUEUE) as channel:
+        first = ann.sends(chat, "photo", content=b"the same", caption="one")
+        await answers(server, chat, 1)
+        second = ann.sends(chat, "photo", content=b"the same", caption="two")
+        await answers(server, chat, 2)
+        ann.sends(chat, "photo", content=b"another", caption="three")
+        await answers(server, chat, 3)
+        assert files() == 2
+        await channel.exchange.accept([_deletion(chat, first.message_id, channel.said[-1])])
+        await server.wait_until(lambda: len(server.screen.from_bots(chat)) == 2)
+        assert files() == 2
+        await channel.exchange.accept([_deletion(chat, second.message_id, channel.said[-1])])
+        await server.wait_until(lambda: len(server.screen.from_bots(chat)) == 1)
+        assert files() == 1
+    assert [path.read_bytes() for path in (home / "attachments").iterdir()] == [b"another"]
+
+
 # -- going back ---------------------------------------------------------------------------------------------
 
 
