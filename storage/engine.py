@@ -80,15 +80,32 @@ class Database:
             return await self._reads.read(work)
         return await self._transact(self._readers, self._engine, work)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, then: Callable[[T], None] = lambda _: None) -> T:
         """What `work` returns; everything it did is stored when this returns, or else nothing is.
+
+        Args:
+            work: must do nothing but write, since it may be called again.
+            then: told the result before anybody else is, also if nobody awaits it any more: to keep up what is
+                remembered. Not called where there are no epochs.
 
         Raises:
             StorageError: the database cannot be used.
         """
         if self._writes:
-            return await self._writes.write(work)
+            return await self._writes.write(work, then)
         return await self._transact(self._writers, self._writing_engine, work)
+
+    def epoch(self) -> int | None:
+        """A number that changes when others have written to the database; None where that is not known just now.
+
+        What is read within one epoch and not written here holds to its end.
+        """
+        return self._writes.epoch() if self._writes else None
+
+    def distrust(self, _: object = None) -> None:
+        """Begin another epoch: more was written than could be told."""
+        if self._writes:
+            self._writes.distrust()
 
     async def prepare(self) -> str | None:
         """Create or migrate the database where needed, as `opening.prepare` does; the revision that was found.
@@ -100,9 +117,9 @@ class Database:
 
     async def close(self) -> None:
         """Wait for the transactions that were asked for, and close every connection."""
-        for queue in (self._reads, self._writes):
-            if queue:
-                await queue.settle()
+        if self._reads and self._writes:
+            await self._reads.settle()
+            await self._writes.close()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:

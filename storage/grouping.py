@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
@@ -26,6 +29,8 @@ Work = Callable[[Connection], Any]
 
 LARGEST_GROUP = 64
 """Bounds how long other programs wait for the lock, and how much is lost where a commit fails."""
+TRUST_SECONDS = 0.2
+"""After a look at whether others have written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class _Order:
 
     work: Work
     done: asyncio.Future[Any]
+    then: Callable[[Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +49,19 @@ class _Outcome:
     result: Any = None
     error: BaseException | None = None
 
-    def tell(self, done: asyncio.Future[Any]) -> None:
-        if done.done():  # nobody awaits it any more
+    def tell(self, order: _Order) -> None:
+        if not self.error:
+            order.then(self.result)
+        if order.done.done():  # nobody awaits it any more
             return
         if self.error:
-            done.set_exception(self.error)
+            order.done.set_exception(self.error)
         else:
-            done.set_result(self.result)
+            order.done.set_result(self.result)
+
+
+def _nothing(_: object) -> None:
+    return None
 
 
 class _Queue:
@@ -68,10 +80,10 @@ class _Queue:
         self._waiting: deque[_Order] = deque()
         self._under_way: set[asyncio.Future[Any]] = set()
 
-    async def do(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, once its group has ended."""
+    async def do(self, work: Callable[[Connection], T], then: Callable[[T], None] = _nothing) -> T:
+        """What `work` returns, once its group has ended; `then` is told it first, also if nobody awaits it any more."""
         loop = asyncio.get_running_loop()
-        order = _Order(work, loop.create_future())
+        order = _Order(work, loop.create_future(), then)
         if not self._waiting:
             loop.call_soon(self._start, loop)
         self._waiting.append(order)
@@ -104,7 +116,7 @@ class _Queue:
         error = doing.exception()
         outcomes = [_Outcome(error=error)] * len(group) if error else doing.result()
         for order, outcome in zip(group, outcomes, strict=True):
-            outcome.tell(order.done)
+            outcome.tell(order)
         if self._waiting:
             loop.call_soon(self._start, loop)
 
@@ -139,30 +151,74 @@ class GroupRead:
 
 
 class GroupCommit:
-    """Writes in the order of its calls, in the one thread of `executor`.
+    """Writes in the order of its calls, in the one thread of `executor`, on a connection of its own.
 
     Nobody is told of success before everything in the transaction is stored. Where the transaction as a whole fails,
-    everybody in it gets the error.
+    everybody in it gets the error. Each transaction begins with a look at whether others have written since the last.
     """
 
     def __init__(self, engine: Engine, executor: Executor, location: Location) -> None:
         self._engine = engine
+        self._executor = executor
         self._location = location
         self._queue = _Queue(executor, 1, self._transact)
-        self.settle = self._queue.settle
+        self._connection: Connection | None = None
+        self._version: int | None = None
+        self._epochs = count(1)
+        self._epoch = 0
+        self._looked_at = -TRUST_SECONDS
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, once that is stored.
+    async def write(self, work: Callable[[Connection], T], then: Callable[[T], None] = _nothing) -> T:
+        """What `work` returns, once that is stored; `then` is told it first, also if nobody awaits it any more.
 
         Raises:
             StorageError: the database cannot be used; nothing of it is stored.
         """
-        return await self._queue.do(work)
+        return await self._queue.do(work, then)
+
+    def epoch(self) -> int | None:
+        """A number that changes when others have written; None where nobody has looked for a while."""
+        return self._epoch if time.monotonic() - self._looked_at < TRUST_SECONDS else None
+
+    def distrust(self) -> None:
+        """Begin another epoch."""
+        self._epoch = next(self._epochs)
+
+    async def close(self) -> None:
+        """Wait for what was asked for, and let go of the connection."""
+        await self._queue.settle()
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._disconnect)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection, self._version = self._engine.connect(), None
+        try:
+            with self._connection.begin():
+                self._look(_driver_of(self._connection))
+                yield self._connection
+        except BaseException:
+            # in what state it is, is not worth finding out
+            self._disconnect()
+            raise
+
+    def _look(self, driver: sqlite3.Connection) -> None:
+        """What others write changes this number (https://sqlite.org/pragma.html#pragma_data_version)."""
+        (version,) = driver.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._version = version
+            self.distrust()
+        self._looked_at = time.monotonic()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _transact(self, works: Sequence[Work]) -> list[_Outcome]:
         is_at_work = False
         try:
-            with explained(self._location), self._engine.begin() as connection:
+            with explained(self._location), self._transaction() as connection:
                 is_at_work = True
                 outcomes = [_Outcome(work(connection)) for work in works]
                 is_at_work = False
@@ -174,12 +230,11 @@ class GroupCommit:
 
     def _transact_apart(self, works: Sequence[Work]) -> list[_Outcome]:
         """Do everything again, each in a savepoint: few writes fail, and savepoints cost more than many a write."""
-        with explained(self._location), self._engine.begin() as connection:
-            driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+        with explained(self._location), self._transaction() as connection:
+            driver = _driver_of(connection)
             return [self._attempt(connection, driver, work) for work in works]
 
     def _attempt(self, connection: Connection, driver: sqlite3.Connection, work: Work) -> _Outcome:
-        # straight to the driver, since a savepoint through the toolkit takes longer than many a write
         driver.execute("SAVEPOINT write")
         try:
             with explained(self._location):
@@ -189,6 +244,11 @@ class GroupCommit:
             outcome = _Outcome(error=error)
         driver.execute("RELEASE write")
         return outcome
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    """For what takes longer through the toolkit than it takes."""
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def _undo(driver: sqlite3.Connection, error: BaseException) -> None:

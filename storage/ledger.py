@@ -198,7 +198,7 @@ class SqlLedger:
 
     async def move(self, old: Address, new: Address) -> None:
         """The chat goes on under another id: conversations, settings, arrivals and parcels of it, too."""
-        await self._database.write(lambda connection: move(connection, old, new))
+        await self._database.write(lambda connection: move(connection, old, new), then=self._database.distrust)
 
     async def prune(self, before: datetime) -> int:
         """Forget arrivals that were dealt with before then, and parcels that were SENT before then and show no turn.

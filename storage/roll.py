@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete,
 
 from bot.people import CODE_VALID_SECONDS, Member, PairingRequest, Standing
 from storage.engine import Database
+from storage.remembering import Remembered
 from storage.tables import pairing_codes, people
 from storage.upserts import insert_unless_there
 
@@ -18,14 +19,19 @@ class SqlRoll:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._standings: Remembered[tuple[str, str, str], Standing | None] = Remembered(database.epoch)
 
     # -- people ---------------------------------------------------------------------------------------------
 
     async def standing(self, channel: str, account: str, person_id: str) -> Standing | None:
         """How the person stands; None where they are not on the roll."""
         who = {"channel": channel, "account": account, "person": person_id}
-        found = await self._database.read(lambda connection: connection.scalar(_STANDING, who))
-        return None if found is None else Standing(found)
+
+        def find(connection: Connection) -> Standing | None:
+            found = connection.scalar(_STANDING, who)
+            return None if found is None else Standing(found)
+
+        return await self._standings.find((channel, account, person_id), lambda: self._database.read(find))
 
     async def set_standing(
         self, channel: str, account: str, person_id: str, name: str, standing: Standing | None, *, at: datetime
@@ -38,7 +44,7 @@ class SqlRoll:
             if standing is not None:
                 connection.execute(insert(people).values(**values, standing=Standing(standing).value))
 
-        await self._database.write(store)
+        await self._database.write(store, then=lambda _: self._standings.forget((channel, account, person_id)))
 
     async def people(self, channel: str | None = None) -> list[Member]:
         """Everybody on the roll, or everybody of one channel: owners first, then by name."""

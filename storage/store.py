@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
@@ -10,6 +12,7 @@ from bot.errors import StorageError
 from bot.types import Address, Conversation, Turn, TurnDraft
 from storage import turns as tree
 from storage.engine import Database
+from storage.remembering import Remembered, Way
 from storage.rows import conversation_of, row_of, turn_of
 from storage.tables import conversations, settings, turns
 
@@ -31,6 +34,9 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._settings: Remembered[tuple[str, str], str | None] = Remembered(database.epoch)
+        self._conversations: Remembered[int, Conversation | None] = Remembered(database.epoch)
+        self._ways: Remembered[int, Way] = Remembered(database.epoch, more_bytes=Way.bytes)
 
     # -- conversations --------------------------------------------------------------------------------------
 
@@ -43,7 +49,7 @@ class SqlStore:
         def create(connection: Connection) -> Conversation:
             return conversation_of(connection.execute(insert(conversations).returning(conversations), values).one())
 
-        return await self._database.write(create)
+        return await self._database.write(create, then=lambda made: self._conversations.know(made.id, made))
 
     async def branch_off(self, turn_id: int, address: Address, *, at: datetime) -> Conversation | None:
         """A new conversation at the address that goes on from the turn of another, with that one's persona, model and
@@ -58,7 +64,7 @@ class SqlStore:
             row = connection.execute(_CONVERSATION, {"conversation": conversation_id}).one_or_none()
             return conversation_of(row) if row else None
 
-        return await self._database.read(find)
+        return await self._conversations.find(conversation_id, lambda: self._database.read(find))
 
     async def find_conversation(self, address: Address, name: str) -> Conversation | None:
         """The newest conversation of that name at the address."""
@@ -123,7 +129,7 @@ class SqlStore:
             connection.execute(_GO_ON, going_on)
             return turn_of(row)
 
-        return await self._database.write(append)
+        return await self._database.write(append, then=self._note_head)
 
     async def turn(self, turn_id: int) -> Turn | None:
         """The turn of that id."""
@@ -139,9 +145,22 @@ class SqlStore:
 
         Where `until` is given, that turn of the conversation stands for the head.
         """
-        return await self._database.read(
-            lambda connection: tree.path(connection, conversation_id, since=since, until=until)
-        )
+        if until is not None:
+            return await self._database.read(
+                lambda connection: tree.path(connection, conversation_id, since=since, until=until)
+            )
+
+        async def read() -> Way:
+            turns = await self._database.read(lambda connection: tree.path(connection, conversation_id, since=since))
+            return Way(since, tuple(turns))
+
+        known = self._ways.get(conversation_id)
+        if known and (way := known.starting(since)):
+            if way is not known:
+                self._ways.know(conversation_id, way)
+            return list(way.turns)
+        self._ways.forget(conversation_id)
+        return list((await self._ways.find(conversation_id, read)).turns)
 
     async def count_turns(self, conversation_id: int) -> int:
         """The number of turns on the path."""
@@ -165,7 +184,9 @@ class SqlStore:
         Raises:
             StorageError: there is no such turn.
         """
-        return await self._database.write(lambda connection: tree.revise(connection, turn_id, text, at))
+        return await self._database.write(
+            lambda connection: tree.revise(connection, turn_id, text, at), then=self._database.distrust
+        )
 
     async def replace_answer(self, turn_id: int, draft: TurnDraft) -> Turn:
         """Let a turn of the assistant say what the draft says; it keeps its id, its place and its platform id.
@@ -173,7 +194,9 @@ class SqlStore:
         Raises:
             StorageError: there is no such turn, or it is a person's.
         """
-        return await self._database.write(lambda connection: tree.replace_answer(connection, turn_id, draft))
+        return await self._database.write(
+            lambda connection: tree.replace_answer(connection, turn_id, draft), then=self._database.distrust
+        )
 
     async def delete_exchange(self, turn_id: int) -> list[int]:
         """Delete a turn of a person and the answers to it; the ids of what was deleted, none where it is no such turn.
@@ -181,7 +204,9 @@ class SqlStore:
         What came after them now comes after what was before them, as do the head and the start of the window, of every
         conversation that had them.
         """
-        return await self._database.write(lambda connection: tree.delete_exchange(connection, turn_id))
+        return await self._database.write(
+            lambda connection: tree.delete_exchange(connection, turn_id), then=self._database.distrust
+        )
 
     # -- feedback -------------------------------------------------------------------------------------------
 
@@ -206,7 +231,11 @@ class SqlStore:
     async def setting(self, scope: str, key: str) -> str | None:
         """The value of the setting; None where it is not set."""
         named = {"named_scope": scope, "named_key": key}
-        return await self._database.read(lambda connection: connection.scalar(_SETTING, named))
+
+        def find(connection: Connection) -> str | None:
+            return connection.scalar(_SETTING, named)
+
+        return await self._settings.find((scope, key), lambda: self._database.read(find))
 
     async def set_setting(self, scope: str, key: str, value: str | None) -> None:
         """Store the setting; None removes it."""
@@ -216,7 +245,7 @@ class SqlStore:
             if value is not None:
                 connection.execute(insert(settings).values(scope=scope, key=key, value=value))
 
-        await self._database.write(store)
+        await self._database.write(store, then=lambda _: self._settings.forget((scope, key)))
 
     # -- shared ---------------------------------------------------------------------------------------------
 
@@ -233,7 +262,26 @@ class SqlStore:
                 _check_turn(connection, conversation_id, turn_id)
             _update(connection, conversation_id, **values)
 
-        await self._database.write(change)
+        await self._database.write(change, then=lambda _: self._note_change(conversation_id, values))
+
+    # -- what is remembered ---------------------------------------------------------------------------------
+
+    def _note_head(self, turn: Turn) -> None:
+        """A turn was appended."""
+        conversation, way = self._conversations.get(turn.conversation_id), self._ways.get(turn.conversation_id)
+        if conversation:
+            self._conversations.know(conversation.id, replace(conversation, head_id=turn.id, updated_at=turn.at))
+        else:
+            self._conversations.forget(turn.conversation_id)
+        if longer := way and way.going_on(turn):
+            self._ways.know(turn.conversation_id, longer)
+        else:
+            self._ways.forget(turn.conversation_id)
+
+    def _note_change(self, conversation_id: int, values: Mapping[str, object]) -> None:
+        self._conversations.forget(conversation_id)
+        if "head_id" in values:
+            self._ways.forget(conversation_id)
 
 
 def _place(address: Address, at: datetime) -> dict[str, object]:
