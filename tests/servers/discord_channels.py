@@ -7,9 +7,18 @@ from typing import Any
 
 from tests.servers import discord_permissions as may
 from tests.servers.discord_checks import ApiError, refused
-from tests.servers.discord_forms import CREATE, EDIT, check_bulk, check_message, check_thread, is_emoji, is_empty
+from tests.servers.discord_forms import (
+    CREATE,
+    EDIT,
+    check_bulk,
+    check_channel,
+    check_message,
+    check_thread,
+    is_emoji,
+    is_empty,
+)
 from tests.servers.discord_interactions import check_named_files, kept_files, uploads, written
-from tests.servers.discord_messages import Source, find, open_thread, post, react, remove, remove_many, rewrite, view
+from tests.servers.discord_messages import Source, find, post, react, remove, remove_many, rewrite, view
 from tests.servers.discord_things import (
     DM,
     NEWS,
@@ -21,6 +30,7 @@ from tests.servers.discord_things import (
     BotAccount,
     Channel,
 )
+from tests.servers.discord_threads import open_thread
 from tests.servers.discord_wire import Call, snowflake
 
 Json = dict[str, Any]
@@ -42,8 +52,8 @@ def create_message(call: Call) -> Answer:
     world.check_sendable(bot, channel)
     if is_empty(message, files=len(call.files)):
         raise refused(50006)
-    if known := _known_nonce(call, message):
-        return 200, view(world, known, bot)
+    if (known := _known_nonce(call, message)) is not None:
+        return 200, view(world, find(*known), bot)
     check_named_files(call, message)
     _check_allowed(bot, channel, call, message)
     reply_to = _reply_to(call, channel, message)
@@ -85,11 +95,11 @@ def _reply_to(call: Call, channel: Channel, message: Json) -> int | None:
     return None
 
 
-def _known_nonce(call: Call, message: Json) -> Json | None:
-    """With `enforce_nonce`, the message that was made with this nonce a short while ago.
+def _known_nonce(call: Call, message: Json) -> tuple[Channel, int] | None:
+    """With `enforce_nonce`, which message was made with this nonce in the past few minutes.
 
     As documented for Create Message: if another message was created by the same author with the same nonce, that
-    message is returned and no new message is created.
+    message is returned and no new message is created. Where it was deleted meanwhile, the answer is that it is unknown.
     """
     if not message.get("enforce_nonce") or message.get("nonce") is None:
         return None
@@ -97,13 +107,14 @@ def _known_nonce(call: Call, message: Json) -> Json | None:
     channel = call.world.channels.get(channel_id)
     if channel is None or call.world.now() - at > call.world.nonce_seconds:
         return None
-    return channel.messages.get(message_id)
+    return channel, message_id
 
 
 def _note_nonce(call: Call, message: Json, made: Json) -> None:
     if message.get("nonce") is None:
         return
     nonces, now = call.bot.nonces, call.world.now()
+    nonces.pop(str(message["nonce"]), None)
     nonces[str(message["nonce"])] = (int(made["channel_id"]), int(made["id"]), now)
     while next(iter(nonces.values()))[2] < now - call.world.nonce_seconds:
         del nonces[next(iter(nonces))]
@@ -301,11 +312,11 @@ def change_channel(call: Call) -> Answer:
     own = channel.is_thread and channel.owner_id == call.bot.id
     if not own:
         call.world.reach(call.bot, channel.id, may.MANAGE_THREADS if channel.is_thread else may.MANAGE_CHANNELS)
-    body = call.body if isinstance(call.body, dict) else {}
+    body = check_channel(call.body, thread=channel.is_thread, strict=call.world.strict)
     channel.name = body.get("name", channel.name)
-    if channel.is_thread:
-        channel.archived = body.get("archived", channel.archived)
-        channel.locked = body.get("locked", channel.locked)
+    channel.archived = body.get("archived", channel.archived)
+    channel.locked = body.get("locked", channel.locked)
+    channel.archive_minutes = body.get("auto_archive_duration", channel.archive_minutes)
     call.world.changed_channel(channel)
     return 200, channel.wire(me=call.bot.id)
 

@@ -132,6 +132,10 @@ class Control:
         """Delete a channel or a thread."""
         self._person(person).deletes_channel(self._channel(channel))
 
+    def close_dms(self, *, person: int, closed: bool = True) -> None:
+        """Take no direct messages from bots any more, or take them again."""
+        self._person(person).closes_dms(closed=closed)
+
     # what is seen
 
     def screen(self, *, channel: int, person: int | None = None, deleted: bool = False) -> Json:
@@ -218,6 +222,10 @@ class Control:
                 gateway.silent = silent
             case _:
                 raise ValueError(f"no act {act!r} of the gateway")
+
+    def outage(self, *, guild: int, over: bool = False) -> None:
+        """A guild is down, or comes back."""
+        self._server.outage(self._guild(guild), over=over)
 
     def malformed(self, *, person: int, channel: int, names: Sequence[str] = ()) -> None:
         """Send malformed events."""

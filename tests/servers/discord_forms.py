@@ -67,7 +67,7 @@ def check_message(
 
 def is_empty(message: Mapping[str, Any], *, files: int = 0) -> bool:
     """Whether nothing would be seen of such a message."""
-    seen = ("embeds", "attachments")  # buttons alone are nothing, either
+    seen = ("embeds", "attachments", "components")
     return not (message.get("content") or "").strip() and not files and not any(message.get(each) for each in seen)
 
 
@@ -313,6 +313,22 @@ def check_thread(body: Any, *, from_message: bool, strict: bool = True) -> Json:
         form.integer(("rate_limit_per_user",), fields["rate_limit_per_user"], most=21600)
     if fields.get("type") is not None:
         form.choice(("type",), fields["type"], (10, 11, 12))
+    form.finish()
+    return fields
+
+
+def check_channel(body: Any, *, thread: bool, strict: bool = True) -> Json:
+    """The body that changes a thread's name and state, or a channel's name."""
+    form = Form(body, strict=strict)
+    flags = ("archived", "locked") if thread else ()
+    fields = form.fields((), body, {"name", *flags, *(("auto_archive_duration",) if thread else ())})
+    if "name" in fields:
+        form.text(("name",), fields["name"], least=1, most=100)
+    for name in flags:
+        if name in fields:
+            form.flag((name,), fields[name])
+    if "auto_archive_duration" in fields:
+        form.choice(("auto_archive_duration",), fields["auto_archive_duration"], ARCHIVE_MINUTES)
     form.finish()
     return fields
 

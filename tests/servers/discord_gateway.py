@@ -28,7 +28,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from tests.servers.discord_faults import EventFault, Faults
 from tests.servers.discord_sessions import Connection, Session
 from tests.servers.discord_things import BotAccount, Guild
-from tests.servers.discord_world import MEMBERS, MESSAGE_CONTENT, Payload, World, whole_guild
+from tests.servers.discord_world import MEMBERS, MESSAGE_CONTENT, Payload, World, available_guild
 
 Json = dict[str, Any]
 PRESENCES = 1 << 8
@@ -300,8 +300,7 @@ class Gateway:
         for guild in guilds:
             if not session.intents & _GUILDS or guild.unavailable or session.bot.id not in guild.members:
                 continue
-            payload = whole_guild(guild, session.bot)(session.intents)
-            self._deliver(session, "GUILD_CREATE", payload | {"unavailable": False})
+            self._deliver(session, "GUILD_CREATE", available_guild(guild, session.bot)(session.intents))
 
     def _resume(self, connection: Connection, bot: BotAccount, data: Json) -> None:
         session = self._sessions.get(str(data.get("session_id")))

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.servers.discord_checks import ApiError, Form, refused
 from tests.servers.discord_forms import EDIT, EPHEMERAL, LOADING, RESPONSE, WEBHOOK, check_message, is_empty
-from tests.servers.discord_messages import CONTEXT_MENU, DEFAULT, SLASH, Source, check_size, post, remove, rewrite, view
+from tests.servers.discord_messages import CONTEXT_MENU, DEFAULT, SLASH, Source, post, remove, rewrite, view
 from tests.servers.discord_things import Account, BotAccount, Channel, File
 from tests.servers.discord_wire import Call
 from tests.servers.discord_world import World
@@ -234,12 +234,7 @@ def edit_response(call: Call) -> tuple[int, Any]:
 def delete_response(call: Call) -> tuple[int, Any]:
     """DELETE /webhooks/{application}/{token}/messages/{message}."""
     interaction, message = _named(call)
-    number = int(message["id"])
-    if message.get("only_for") is None:
-        remove(call.world, interaction.channel, number)
-    else:
-        call.world.screen.delete(interaction.channel, number)
-        interaction.channel.private.pop(number, None)
+    remove(call.world, interaction.channel, int(message["id"]))
     if interaction.original is not None and interaction.original["id"] == message["id"]:
         interaction.original, interaction.waiting = None, False
     return 204, None
@@ -284,7 +279,7 @@ def _posted(call: Call, interaction: Interaction, fields: Json, *, private: bool
     if first and interaction.kind == COMMAND:
         kind = SLASH if interaction.data.get("type", 1) == 1 else CONTEXT_MENU
     source = Source(interaction.bot.account, interaction.bot, interaction.bot.id, interaction.metadata())
-    message = post(
+    return post(
         call.world,
         channel,
         source,
@@ -294,9 +289,6 @@ def _posted(call: Call, interaction: Interaction, fields: Json, *, private: bool
         only_for=interaction.person.id if private else None,
         fields=fields,
     )
-    if private:
-        channel.private[int(message["id"])] = message
-    return message
 
 
 def _edited(call: Call, interaction: Interaction, before: Json, body: Json) -> Json:
@@ -310,8 +302,6 @@ def _edited(call: Call, interaction: Interaction, before: Json, body: Json) -> J
     fields["flags"] = before["flags"] & ~LOADING
     source = Source(interaction.bot.account, interaction.bot, interaction.bot.id, interaction.metadata())
     after = rewrite(call.world, channel, source, before, fields, body.get("allowed_mentions"))
-    if after.get("only_for") is not None:
-        channel.private[int(after["id"])] = after
     if interaction.original is not None and interaction.original["id"] == after["id"]:
         interaction.waiting = False
     return after
@@ -333,7 +323,8 @@ def written(message: Json) -> Json:
 
 def uploads(call: Call, channel: Channel, body: Any) -> list[File]:
     """The files of a request, stored; named as the body says."""
-    check_size(call.world, list(call.files.values()))
+    if sum(len(content) for _, content in call.files.values()) > call.world.largest_file:
+        raise refused(40005)
     described: Mapping[str, Json] = {str(each["id"]): each for each in (body or {}).get("attachments") or ()}
     stored: list[File] = []
     for number, (name, content) in call.files.items():

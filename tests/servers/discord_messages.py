@@ -1,8 +1,8 @@
 """Messages: how one comes to be, changes and goes, whom it pings, and how it looks to each bot.
 
-They are kept in the form that goes over the wire, less what depends on who looks: contents that a bot may not read, its
-own reactions, and the addresses of files, which are made anew each time and expire. A message never changes in place:
-an edit puts another one in its stead, so that events which wait keep what they said.
+They are kept in the form that goes over the wire, less what depends on who looks and when: contents that a bot may not
+read, its own reactions, the message that is answered, and the addresses of files, which are made anew each time and
+expire. A message never changes in place: an edit puts another one in its stead.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.servers import discord_permissions as may
-from tests.servers.discord_checks import ApiError, refused
-from tests.servers.discord_screen import Pings, Shown
+from tests.servers.discord_checks import refused
+from tests.servers.discord_screen import Pings
 from tests.servers.discord_things import Account, BotAccount, Channel, File
 from tests.servers.discord_world import MESSAGE_CONTENT, World
 
 Json = dict[str, Any]
-DEFAULT, JOINED, REPLY, THREAD_CREATED, SLASH, STARTER, CONTEXT_MENU = 0, 7, 19, 18, 20, 21, 23
-HAS_THREAD, EPHEMERAL = 1 << 5, 1 << 6
+DEFAULT, THREAD_CREATED, REPLY, SLASH, STARTER, CONTEXT_MENU = 0, 18, 19, 20, 21, 23
+HAS_THREAD = 1 << 5
 WITHHELD: Mapping[str, Any] = {"content": "", "embeds": [], "attachments": [], "components": []}
 _MENTION = re.compile(r"<@!?(\d{15,20})>")
 _ROLE = re.compile(r"<@&(\d{15,20})>")
@@ -55,8 +55,9 @@ def view(world: World, message: Json, bot: BotAccount, *, intents: int | None = 
     """
     channel = world.channels[int(message["channel_id"])]
     seen = {name: value for name, value in message.items() if name != "only_for"}
-    if message.get("referenced_message"):
-        seen["referenced_message"] = view(world, message["referenced_message"], bot, intents=intents)
+    if message["type"] in (REPLY, STARTER):
+        referenced = referenced_by(world, message)
+        seen["referenced_message"] = None if referenced is None else _inner(world, referenced, bot, intents)
     if (bot.granted if intents is None else intents) & MESSAGE_CONTENT or _may_read(channel, message, bot):
         seen["attachments"] = [attachment(world, file_id) for file_id in message["attachments"]]
     else:
@@ -66,10 +67,25 @@ def view(world: World, message: Json, bot: BotAccount, *, intents: int | None = 
         seen["reactions"] = reactions
     if message["author"]["id"] != str(bot.id):
         seen.pop("nonce", None)
-    if intents is None:
+    if intents is None or "only_for" in message:
+        # The gateway tells of ephemeral messages as if they were direct ones.
         seen.pop("member", None)
         seen.pop("guild_id", None)
     return seen
+
+
+def _inner(world: World, message: Json, bot: BotAccount, intents: int | None) -> Json:
+    seen = view(world, message, bot, intents=intents)
+    seen.pop("referenced_message", None)
+    return seen
+
+
+def referenced_by(world: World, message: Json) -> Json | None:
+    """The message that another one answers, or None if it is gone."""
+    reference = message.get("message_reference") or {}
+    channel = world.channels.get(int(reference.get("channel_id") or 0))
+    number = int(reference.get("message_id") or 0)
+    return None if channel is None else channel.messages.get(number) or channel.private.get(number)
 
 
 def _may_read(channel: Channel, message: Json, bot: BotAccount) -> bool:
@@ -138,15 +154,20 @@ def post(
     if reply_to is not None:
         _refer(message, channel, reply_to)
     pings = _address(world, channel, source, message, allowed)
-    channel.archived = False
-    if only_for is None:
-        _keep(world, channel, message)
-    else:
+    if only_for is not None:
         message["only_for"] = only_for
-    show(world, channel, message, pings, only_for)
-    if only_for is None:
-        world.tell(channel, "MESSAGE_CREATE", lambda bot, intents: view(world, message, bot, intents=intents))
+    _keep(world, channel, message)
+    world.screen.show(channel, _whole(world, message), pings=pings, only_for=only_for)
+    _tell(world, channel, "MESSAGE_CREATE", message, source.bot)
     return message
+
+
+def _tell(world: World, channel: Channel, event: str, message: Json, author: BotAccount | None) -> None:
+    """Tell the bots that see a message; of an ephemeral one only its author hears, as if it were a direct message."""
+    if "only_for" not in message:
+        world.tell(channel, event, lambda bot, intents: view(world, message, bot, intents=intents))
+    elif author is not None:
+        world.dispatch(author, event, lambda intents: view(world, message, author, intents=intents), None)
 
 
 def _blank(world: World, channel: Channel, source: Source, kind: int) -> Json:
@@ -180,28 +201,30 @@ def _refer(message: Json, channel: Channel, reply_to: int) -> None:
     reference = {"type": 0, "channel_id": str(channel.id), "message_id": str(reply_to)}
     if channel.guild is not None:
         reference["guild_id"] = str(channel.guild.id)
-    replied = channel.messages.get(reply_to)
-    if replied is not None:
-        replied = {name: value for name, value in replied.items() if name not in ("referenced_message", "nonce")}
-    message |= {"type": REPLY, "message_reference": reference, "referenced_message": replied}
+    message |= {"type": REPLY, "message_reference": reference}
 
 
 def _keep(world: World, channel: Channel, message: Json) -> None:
     number = int(message["id"])
-    channel.messages[number] = message
-    channel.last_message_id = number
-    channel.sent += 1
-    if channel.is_thread:
-        channel.members.add(int(message["author"]["id"]))
-    if world.keep is not None and len(channel.messages) > world.keep:
-        oldest = next(iter(channel.messages))
-        del channel.messages[oldest]
+    kept = channel.private if "only_for" in message else channel.messages
+    kept[number] = message
+    if kept is channel.messages:
+        channel.last_message_id = number
+        channel.sent += 1
+        if channel.is_thread:
+            channel.members.add(int(message["author"]["id"]))
+            _wake(world, channel)
+    if world.keep is not None and len(kept) > world.keep:
+        oldest = next(iter(kept))
+        del kept[oldest]
         channel.reactions.pop(oldest, None)
 
 
-def show(world: World, channel: Channel, message: Json, pings: Pings, only_for: int | None) -> Shown:
-    """Put a message on the screen."""
-    return world.screen.show(channel, _whole(world, message), pings=pings, only_for=only_for)
+def _wake(world: World, thread: Channel) -> None:
+    """A message ends the sleep of an archived thread."""
+    if thread.archived:
+        thread.archived = False
+        world.changed_channel(thread)
 
 
 def _whole(world: World, message: Json) -> Json:
@@ -232,9 +255,10 @@ def _pings(world: World, channel: Channel, source: Source, message: Json, allowe
     content = message["content"]
     users = [int(each) for each in _MENTION.findall(content)]
     users = [user for user in users if user in world.accounts and _passes(rules, "users", user)]
-    replied = message.get("referenced_message")
-    if replied and rules.get("replied_user", False) and "webhook_id" not in replied:
-        users.append(int(replied["author"]["id"]))
+    replied = referenced_by(world, message) if message["type"] == REPLY else None
+    if replied and rules.get("replied_user", False):
+        answered = int(replied["author"]["id"])
+        users += [] if answered == source.author.id or world.accounts[answered].is_webhook else [answered]
     if channel.guild is None:
         return Pings(tuple(dict.fromkeys(users)))
     stranger = bool(source.webhook_id) and source.bot is None
@@ -261,18 +285,18 @@ def find(channel: Channel, message_id: int) -> Json:
     return channel.messages[message_id]
 
 
-def change(world: World, channel: Channel, before: Json, fields: Json, *, edited: bool = True) -> Json:
-    """A message with other `fields`; the bots that see the channel hear of it."""
+def change(
+    world: World, channel: Channel, before: Json, fields: Json, *, edited: bool = True, author: BotAccount | None = None
+) -> Json:
+    """A message with other `fields`; the bots that see it hear of it."""
     after = before | fields
     if edited:
         after["edited_timestamp"] = world.at()
-    only_for = before.get("only_for")
-    if only_for is None:
-        channel.messages[int(before["id"])] = after
+    kept = channel.private if "only_for" in before else channel.messages
+    kept[int(before["id"])] = after
     if edited:
         world.screen.edit(channel, _whole(world, after))
-    if only_for is None:
-        world.tell(channel, "MESSAGE_UPDATE", lambda bot, intents: view(world, after, bot, intents=intents))
+    _tell(world, channel, "MESSAGE_UPDATE", after, author)
     return after
 
 
@@ -282,14 +306,16 @@ def rewrite(world: World, channel: Channel, source: Source, before: Json, fields
         written = before | fields
         _address(world, channel, source, written, allowed)
         fields = fields | {name: written[name] for name in ("mentions", "mention_roles", "mention_everyone")}
-    return change(world, channel, before, fields)
+    return change(world, channel, before, fields, author=source.bot)
 
 
 def remove(world: World, channel: Channel, message_id: int) -> None:
-    """A message goes."""
+    """A message goes; of one that one person alone saw no bot is told."""
+    private = message_id in channel.private
     _forget(world, channel, message_id)
     gone = {"id": str(message_id), "channel_id": str(channel.id)} | _guild(channel)
-    world.tell(channel, "MESSAGE_DELETE", lambda bot, intents: gone)
+    if not private:
+        world.tell(channel, "MESSAGE_DELETE", lambda bot, intents: gone)
 
 
 def remove_many(world: World, channel: Channel, message_ids: Sequence[int]) -> None:
@@ -304,6 +330,7 @@ def remove_many(world: World, channel: Channel, message_ids: Sequence[int]) -> N
 
 def _forget(world: World, channel: Channel, message_id: int) -> None:
     channel.messages.pop(message_id, None)
+    channel.private.pop(message_id, None)
     channel.reactions.pop(message_id, None)
     world.screen.delete(channel, message_id)
 
@@ -337,38 +364,3 @@ def react(world: World, channel: Channel, message_id: int, account: Account, emo
 
 def _guild(channel: Channel) -> Json:
     return {"guild_id": str(channel.guild.id)} if channel.guild else {}
-
-
-# -- threads ------------------------------------------------------------------------------------------------
-
-
-def open_thread(
-    world: World, channel: Channel, account: Account, name: str, *, kind: int, message_id: int = 0, minutes: int = 1440
-) -> Channel:
-    """A thread below a channel, from one of its messages or by itself, with what Discord writes about it."""
-    if channel.is_thread or channel.guild is None:
-        raise refused(50024)
-    if not message_id:
-        thread = world.make_thread(channel, name, account, kind=kind, minutes=minutes)
-        if kind != 12:  # a private thread is not announced
-            reference = {"type": 0, "channel_id": str(thread.id), "guild_id": str(channel.guild.id)}
-            fields: Json = {"content": name, "message_reference": reference}
-            post(world, channel, Source(account), kind=THREAD_CREATED, fields=fields)
-        return thread
-    message = find(channel, message_id)
-    if message_id in world.channels:
-        raise refused(160004)
-    thread = world.make_thread(channel, name, account, kind=kind, thread_id=message_id, minutes=minutes)
-    flags = message["flags"] | HAS_THREAD
-    change(world, channel, message, {"flags": flags, "thread": thread.wire()}, edited=False)
-    reference = {"type": 0, "channel_id": str(channel.id), "message_id": str(message_id)}
-    reference["guild_id"] = str(channel.guild.id)
-    starter: Json = {"message_reference": reference, "referenced_message": message}
-    post(world, thread, Source(account), kind=STARTER, fields=starter)
-    return thread
-
-
-def check_size(world: World, files: Sequence[tuple[str, bytes]]) -> None:
-    """ApiError where a request's files are too large, all together."""
-    if sum(len(content) for _, content in files) > world.largest_file:
-        raise ApiError(413, 40005, "Request entity too large")

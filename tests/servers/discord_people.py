@@ -16,7 +16,7 @@ from typing import Any
 from tests.servers import discord_permissions as may
 from tests.servers.discord_commands import CHAT_INPUT, MESSAGE, filled_in, find_command
 from tests.servers.discord_interactions import COMMAND, COMPONENT, Interaction, Interactions
-from tests.servers.discord_messages import Source, find, open_thread, post, react, remove, remove_many, rewrite, view
+from tests.servers.discord_messages import Source, find, post, react, remove, remove_many, rewrite, view
 from tests.servers.discord_permissions import Overwrite
 from tests.servers.discord_screen import Shown
 from tests.servers.discord_things import (
@@ -29,6 +29,7 @@ from tests.servers.discord_things import (
     Member,
     Role,
 )
+from tests.servers.discord_threads import open_thread
 from tests.servers.discord_world import World
 
 Json = dict[str, Any]

@@ -28,12 +28,14 @@ USUAL = (
     | EMBED_LINKS
     | ATTACH_FILES
     | READ_MESSAGE_HISTORY
+    | MENTION_EVERYONE
     | ADD_REACTIONS
     | USE_APPLICATION_COMMANDS
     | CREATE_PUBLIC_THREADS
+    | CREATE_PRIVATE_THREADS
     | SEND_MESSAGES_IN_THREADS
 )
-"""What @everyone may do in a new guild, as far as it matters here."""
+"""What @everyone may do in a new guild, as far as it matters here: Discord lets all, bots too, mention everybody."""
 ALL = (1 << 50) - 1
 
 BY_NAME: Mapping[str, int] = {

@@ -25,9 +25,10 @@ What people do stands in discord_people, what they see in discord_screen, what c
 events) and discord_gateway (connections), which calls there are in discord_routes, what is refused in discord_checks
 and discord_forms. Tests assert on the screen, not on calls.
 
-What is not as in reality: a bot hears nothing of its own ephemeral answers; there are no voice, polls, stickers, custom
-emoji, forums, modals, autocompletion and components of version 2; links are not unfurled into embeds; messages are not
-searched for slurs; verification, slow mode and time-outs are missing; a session can be resumed for ever.
+What is not as in reality: there are no voice, polls, stickers, custom emoji, forums, modals, autocompletion and
+components of version 2; links are not unfurled into embeds; slow mode, time-outs and bans are missing; people may write
+where they have no permission; a session can be resumed for ever, and clients that send no heartbeats or too many frames
+are not thrown out. Errors have Discord's codes and form; the words about single fields are not all to the letter.
 """
 
 from __future__ import annotations
@@ -56,10 +57,11 @@ from tests.servers.discord_limits import Governor, RateLimits
 from tests.servers.discord_messages import view
 from tests.servers.discord_people import Person
 from tests.servers.discord_routes import NAMES, ROUTES, Route
+from tests.servers.discord_screen import File as Uploaded
 from tests.servers.discord_screen import Screen
 from tests.servers.discord_things import TEXT, Account, BotAccount, Channel, Guild
 from tests.servers.discord_wire import Call, failure, json_answer, limited, read_body
-from tests.servers.discord_world import World
+from tests.servers.discord_world import World, available_guild
 from tests.servers.moments import Moments
 
 Json = dict[str, Any]
@@ -235,7 +237,21 @@ class DiscordServer(Moments):
         channel.opened = channel.opened or opened
         return channel
 
+    def content(self, file: Uploaded) -> bytes:
+        """What is in a file on the screen."""
+        kept = self.world.files[file.id]
+        return kept.content if kept.content is not None else bytes(kept.size)
+
     # what goes wrong with events
+
+    def outage(self, guild: Guild, *, over: bool = False) -> None:
+        """A guild is down, or comes back."""
+        guild.unavailable = not over
+        for bot in self.world.bots.values():
+            if over and bot.id in guild.members:
+                self.gateway.dispatch(bot, "GUILD_CREATE", available_guild(guild, bot), guild.id)
+        if not over:
+            self.world.tell_guild(guild, "GUILD_DELETE", {"id": str(guild.id), "unavailable": True})
 
     def malformed(self, channel: Channel, person: Person, *names: str) -> None:
         """Send events that are not as they should be: all of `malformed_events`, or those named."""

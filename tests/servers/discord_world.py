@@ -275,5 +275,11 @@ def whole_guild(guild: Guild, bot: BotAccount) -> Payload:
     return lambda intents: guild.whole(me=bot.id, everybody=bool(intents & MEMBERS))
 
 
+def available_guild(guild: Guild, bot: BotAccount) -> Payload:
+    """The payload of GUILD_CREATE for a guild that was told of before."""
+    whole = whole_guild(guild, bot)
+    return lambda intents: whole(intents) | {"unavailable": False}
+
+
 def _bound(make: Callable[[BotAccount, int], Json], bot: BotAccount) -> Payload:
     return lambda intents: make(bot, intents)

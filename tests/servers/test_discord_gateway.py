@@ -82,12 +82,15 @@ async def test_a_message_may_come_before_the_guild_that_it_was_said_in() -> None
             assert isinstance((await scene.heard(2))[1].channel, discord.TextChannel)
 
 
-async def test_a_guild_that_is_down_does_not_come() -> None:
-    async with DiscordServer(limits=None) as server:
-        ann = server.person("Ann")
-        server.guild("Friends", ann).unavailable = True
-        async with listening(server) as client:
-            assert [guild.unavailable for guild in client.guilds] == [True]
+async def test_a_guild_that_is_down_comes_back(scene: Scene) -> None:
+    scene.server.outage(scene.guild)
+    await scene.until("guild_unavailable")
+    async with listening(scene.server) as other:
+        assert [guild.unavailable for guild in other.guilds] == [True]
+    scene.server.outage(scene.guild, over=True)
+    await scene.until("guild_available", times=2)
+    scene.ann.says(scene.general, "Back")
+    assert [message.content for message in await scene.heard()] == ["Back"]
 
 
 async def test_shards_hear_of_their_own_guilds() -> None:
