@@ -27,7 +27,7 @@ async def send_file(request: web.Request, file: File | None) -> web.StreamRespon
     if file is None:
         return web.Response(status=404, text="This content is no longer available.")
     if file.content is not None:
-        return web.Response(body=file.content, content_type=file.mime)
+        return web.Response(body=file.content, headers={"Content-Type": file.mime})
     return await _send_zeros(request, file)
 
 

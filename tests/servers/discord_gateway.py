@@ -35,6 +35,7 @@ PRESENCES = 1 << 8
 PRIVILEGED = MEMBERS | PRESENCES | MESSAGE_CONTENT
 KNOWN_INTENTS = (1 << 17) - 1 | 1 << 20 | 1 << 21 | 1 << 24 | 1 << 25
 LARGEST_FRAME = 4096
+CLOSE_SECONDS = 1
 _GUILDS, _MESSAGES, _REACTIONS, _TYPING = 1 << 0, 1 << 9, 1 << 10, 1 << 11
 _DM_SHIFT = 3
 """How far the intent for direct messages is from the one for guilds, of messages, reactions and typing."""
@@ -182,29 +183,47 @@ class Gateway:
             self.counted["refused"] += 1
             self._changed()
             return web.Response(status=503, text="upstream connect error", content_type="text/plain")
-        socket = web.WebSocketResponse(max_msg_size=1 << 20, autoping=True)
+        socket = web.WebSocketResponse(max_msg_size=1 << 20, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         connection = Connection(socket, request)
         self._connections.add(connection)
-        writer = asyncio.create_task(connection.write())
+        self._greet(connection, request)
+        writer, listener = asyncio.create_task(connection.write()), asyncio.create_task(self._listen(connection))
         try:
-            self._greet(connection, request)
-            async for message in socket:
-                if message.type is not WSMsgType.TEXT:
-                    connection.close(4002)
-                else:
-                    self._hear(connection, message.data)
-                self._changed()
+            await asyncio.wait({writer, listener}, return_when=asyncio.FIRST_COMPLETED)
+            listener.cancel()
+            if connection.ended_here and (code := await writer):
+                # Only once nobody listens any more does a close wait for that of the other side.
+                await asyncio.gather(listener, return_exceptions=True)
+                await socket.close(code=code)
         finally:
-            self._part(connection)
             writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            await asyncio.gather(writer, listener, return_exceptions=True)
+            self._part(connection)
         return socket
 
-    async def shut(self) -> None:
+    async def _listen(self, connection: Connection) -> None:
+        """Hear frames until the connection ends; one that shows no life for two heartbeats is closed."""
+        while not connection.socket.closed:
+            try:
+                message = await connection.socket.receive(timeout=self._heartbeat / 500)
+            except TimeoutError:
+                return connection.close(4000)
+            if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
+                return None
+            if message.type is not WSMsgType.TEXT:
+                connection.close(4002)
+            elif connection.is_flooding(self.world.now()):
+                connection.close(4008)
+            else:
+                self._hear(connection, message.data)
+            self._changed()
+        return None
+
+    def shut(self) -> None:
         """Close everything."""
         for connection in list(self._connections):
-            await connection.socket.close(code=WSCloseCode.GOING_AWAY)
+            connection.close(WSCloseCode.GOING_AWAY)
 
     def _greet(self, connection: Connection, request: web.Request) -> None:
         if request.query.get("v") not in ("9", "10"):

@@ -330,7 +330,8 @@ def uploads(call: Call, channel: Channel, body: Any) -> list[File]:
     for number, (name, content) in call.files.items():
         about = described.get(str(number), {})
         file = call.world.store(channel, about.get("filename") or name, content)
-        file.description = about.get("description")
+        if about.get("description"):
+            file.about = {"description": about["description"]}
         stored.append(file)
     return stored
 

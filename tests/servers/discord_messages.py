@@ -98,11 +98,7 @@ def _may_read(channel: Channel, message: Json, bot: BotAccount) -> bool:
 def attachment(world: World, file_id: int) -> Json:
     """An Attachment, with a fresh address; one that is no longer kept has an address that leads nowhere."""
     file = world.files.get(file_id) or File(file_id, 0, "gone", 0, None, "application/octet-stream")
-    address = world.address(file, seconds=FILE_SECONDS)
-    about: Json = {"id": str(file.id), "filename": file.name, "size": file.size, "content_type": file.mime}
-    if file.description:
-        about["description"] = file.description
-    return about | {"url": address, "proxy_url": address}
+    return file.wire(world.address(file, seconds=FILE_SECONDS))
 
 
 def _reactions(channel: Channel, message_id: int, me: int) -> list[Json]:

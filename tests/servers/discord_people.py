@@ -10,7 +10,7 @@ ann.uses(general, "ask", question="Why?")
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.servers import discord_permissions as may
@@ -25,6 +25,7 @@ from tests.servers.discord_things import (
     Account,
     BotAccount,
     Channel,
+    File,
     Guild,
     Member,
     Role,
@@ -51,6 +52,8 @@ class Upload:
     size: int | None = None
     kind: str = ""
     """Its media type; guessed from the name if empty."""
+    about: Json = field(default_factory=dict)
+    """More fields of the attachment, e.g. `duration_secs` and `waveform` of a voice message."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +96,7 @@ class Person:
             fields: anything else that the message should carry, e.g. `embeds` or `type`.
         """
         self._check_present(channel)
-        stored = [self.world.store(channel, each.name, each.content, size=each.size, mime=each.kind) for each in files]
+        stored = [self._upload(channel, each) for each in files]
         channel.opened = True
         message = post(
             self.world,
@@ -106,6 +109,11 @@ class Person:
             fields=fields,
         )
         return self._shown(channel, int(message["id"]))
+
+    def _upload(self, channel: Channel, upload: Upload) -> File:
+        file = self.world.store(channel, upload.name, upload.content, size=upload.size, mime=upload.kind)
+        file.about = upload.about
+        return file
 
     def edits(self, channel: Channel, message: Named, text: str) -> None:
         """Change a message of theirs."""

@@ -27,8 +27,8 @@ and discord_forms. Tests assert on the screen, not on calls.
 
 What is not as in reality: there are no voice, polls, stickers, custom emoji, forums, modals, autocompletion and
 components of version 2; links are not unfurled into embeds; slow mode, time-outs and bans are missing; people may write
-where they have no permission; a session can be resumed for ever, and clients that send no heartbeats or too many frames
-are not thrown out. Errors have Discord's codes and form; the words about single fields are not all to the letter.
+where they have no permission; a session can be resumed for ever. Errors have Discord's codes and form; the words about
+single fields are not all to the letter.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class DiscordServer(Moments):
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self.gateway.shut()
+        self.gateway.shut()
         await self._runner.cleanup()
 
     @property

@@ -13,6 +13,9 @@ from aiohttp import web
 
 from tests.servers.discord_things import BotAccount, Guild
 
+FRAMES, FRAME_SECONDS = 120, 60
+"""How many frames a client may send in how many seconds."""
+
 
 @dataclass(slots=True, eq=False)
 class Session:
@@ -43,7 +46,14 @@ class Connection:
         self.ended_here = False
         """Whether it was this side that closed it."""
         self._request = request
+        self._came: deque[float] = deque(maxlen=FRAMES)
         self._frames: asyncio.Queue[str | int | None] = asyncio.Queue()
+
+    def is_flooding(self, now: float) -> bool:
+        """Count a frame that came: whether there were too many of late."""
+        crowded = len(self._came) == FRAMES and now - self._came[0] < FRAME_SECONDS
+        self._came.append(now)
+        return crowded
 
     def send(self, frame: str) -> None:
         """A frame as it is."""
@@ -62,17 +72,17 @@ class Connection:
         """Reset the socket."""
         self._frames.put_nowait(None)
 
-    async def write(self) -> None:
-        """Send what is queued, until the connection is over."""
+    async def write(self) -> int:
+        """Send what is queued, until the connection is over; the code to close it with, or 0 if it is broken."""
         with suppress(ConnectionError):
             while True:
                 match await self._frames.get():
                     case str(frame):
                         await self.socket.send_str(frame)
                     case int(code):
-                        await self.socket.close(code=code)
-                        return
+                        return code
                     case None:
-                        if self._request.transport is not None:
-                            self._request.transport.abort()
-                        return
+                        break
+        if self._request.transport is not None:
+            self._request.transport.abort()
+        return 0

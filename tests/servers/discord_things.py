@@ -267,7 +267,18 @@ class File:
     size: int
     content: bytes | None
     mime: str
-    description: str | None = None
+    title: str = ""
+    """The name that it had, less its ending, where Discord gave it a plainer one."""
+    about: Json = field(default_factory=dict)
+    """More fields of the attachment: `description`, `duration_secs` …"""
+
+    def wire(self, address: str) -> Json:
+        """An Attachment that can be fetched at an address."""
+        attachment = {"id": str(self.id), "filename": self.name, "size": self.size, "content_type": self.mime}
+        attachment |= {"url": address, "proxy_url": address}
+        if self.mime.startswith(("image/", "video/")):
+            attachment |= {"width": 640, "height": 480}
+        return attachment | ({"title": self.title} if self.title else {}) | self.about
 
 
 @dataclass(slots=True, eq=False)

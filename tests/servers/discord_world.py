@@ -7,8 +7,10 @@ Messages stand in discord_messages, the wire forms of all other things in discor
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from tests.servers import discord_permissions as may
 from tests.servers.discord_checks import refused
@@ -32,6 +34,8 @@ Payload = Callable[[int], Json]
 """Makes an event's payload for a connection with these intents."""
 Dispatch = Callable[[BotAccount, str, Payload, int | None], None]
 EPOCH_MILLISECONDS = 1_420_070_400_000
+_TYPES = mimetypes.MimeTypes()
+"""What Python knows by itself, the same on every machine."""
 MEMBERS, MESSAGE_CONTENT = 1 << 1, 1 << 15
 """The privileged intents that change what is in a payload."""
 
@@ -142,9 +146,12 @@ class World:
         self, channel: Channel, name: str, content: bytes | None, *, size: int | None = None, mime: str = ""
     ) -> File:
         """Keep a file; without content it is only known by its `size`."""
-        guessed = mime or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        plain = re.sub(r"[^\w.-]", "", name.replace(" ", "_")) or "unknown"
+        guessed = mime or _TYPES.guess_type(plain)[0] or "application/octet-stream"
+        charset = "; charset=utf-8" if guessed.startswith("text/") else ""
         length = len(content or b"") if size is None else size
-        file = File(self.snowflake(), channel.id, name, length, content, guessed)
+        title = "" if plain == name else name.rpartition(".")[0]
+        file = File(self.snowflake(), channel.id, plain, length, content, f"{guessed}{charset}", title)
         self.files[file.id] = file
         if self.keep is not None and len(self.files) > self.keep:
             del self.files[next(iter(self.files))]
@@ -262,7 +269,7 @@ class World:
         """Where a file can be fetched for so long."""
         until, since = int(self.now() + seconds), int(self.now())
         signature = f"{file.id ^ until:064x}"
-        path = f"attachments/{file.channel_id}/{file.id}/{file.name}"
+        path = f"attachments/{file.channel_id}/{file.id}/{quote(file.name)}"
         return f"{self.url}/cdn/{path}?ex={until:x}&is={since:x}&hm={signature}"
 
     def at(self, seconds: float | None = None) -> str:

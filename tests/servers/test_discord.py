@@ -108,7 +108,7 @@ async def test_files_travel_both_ways_and_addresses_expire(scene: Scene) -> None
     scene.ann.says(scene.general, "Look", Upload("notes.txt", b"Words"), Upload("film.mp4", None, size=200_000))
     attachments = (await scene.heard())[0].attachments
     assert [(each.filename, each.size, each.content_type) for each in attachments] == [
-        ("notes.txt", 5, "text/plain"),
+        ("notes.txt", 5, "text/plain; charset=utf-8"),
         ("film.mp4", 200_000, "video/mp4"),
     ]
     assert await attachments[0].read() == b"Words"
@@ -121,6 +121,15 @@ async def test_files_travel_both_ways_and_addresses_expire(scene: Scene) -> None
         await attachments[0].read()
     fresh = await scene.channel.fetch_message(scene.client.messages[0].id)
     assert await fresh.attachments[0].read() == b"Words"
+
+
+async def test_files_get_plain_names_and_voices_say_how_long_they_are(scene: Scene) -> None:
+    voice = Upload("voice-message.ogg", kind="audio/ogg", about={"duration_secs": 2.5, "waveform": "AAAA"})
+    scene.ann.says(scene.general, "", voice, Upload("Über uns (2).txt"), flags=1 << 13)
+    message = (await scene.heard())[0]
+    assert message.flags.voice and message.attachments[0].is_voice_message()
+    assert (message.attachments[1].filename, message.attachments[1].title) == ("Über_uns_2.txt", "Über uns (2)")
+    assert await message.attachments[1].read() == b"bytes"
 
 
 async def test_an_edit_keeps_and_replaces_files(scene: Scene) -> None:

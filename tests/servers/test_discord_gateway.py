@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,12 +95,15 @@ async def test_a_guild_that_is_down_comes_back(scene: Scene) -> None:
 
 
 async def test_shards_hear_of_their_own_guilds() -> None:
-    async with DiscordServer(limits=None) as server:
+    milliseconds = itertools.count()
+    async with DiscordServer(limits=None, clock=lambda: 1_790_000_000 + next(milliseconds) / 1000) as server:
         ann = server.person("Ann")
-        guilds = [server.guild(f"Guild {count}", ann) for count in range(2)]
-        odd = [guild for guild in guilds if (guild.id >> 22) % 2 == 1]
-        async with listening(server, Listener(shard_id=1, shard_count=2)) as client:
-            assert [guild.id for guild in client.guilds] == [guild.id for guild in odd]
+        guilds = [server.guild(f"Guild {count}", ann) for count in range(8)]
+        shares = [{guild.id for guild in guilds if (guild.id >> 22) % 2 == shard} for shard in range(2)]
+        assert all(shares)
+        for shard, share in enumerate(shares):
+            async with listening(server, Listener(shard_id=shard, shard_count=2)) as client:
+                assert {guild.id for guild in client.guilds} == share
 
 
 # -- sessions -----------------------------------------------------------------------------------------------
@@ -290,6 +294,16 @@ async def test_a_session_is_resumed_from_where_the_client_stopped() -> None:
         async with connected(server) as bot:
             await bot.say(6, {"token": server.token, "session_id": session, "seq": last})
             assert [(await bot.frame())["op"] for _ in range(2)] == [10, 9]
+
+
+async def test_who_shows_no_life_is_left_and_who_says_too_much_too() -> None:
+    async with DiscordServer(heartbeat_seconds=0.02) as server, connected(server) as mute, connected(server) as loud:
+        for _ in range(121):
+            await loud.say(1, None)
+        for bot, code in ((mute, 4000), (loud, 4008)):
+            while isinstance(came := await bot.frame(), dict):
+                pass
+            assert came == code
 
 
 async def test_heartbeats_are_acknowledged() -> None:
