@@ -105,9 +105,15 @@ class RequestMaker:
                 return answer.status, await answer.read()
         # told without what they say, since addresses may hold secrets
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
-            raise NotSent(type(error).__name__) from None
+            raise NotSent(_reason(error)) from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise NoAnswer(type(error).__name__) from None
+            raise NoAnswer(_reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    """The system's word for it, such as `Connection refused`, or else its kind."""
+    cause = getattr(error, "os_error", None) or error.__cause__ or error
+    return getattr(cause, "strerror", None) or type(error).__name__
 
 
 def _body(fields: Mapping[str, str], files: Mapping[str, tuple[str, Any, str]]) -> aiohttp.FormData | bytes:

@@ -62,6 +62,10 @@ class AdapterClass(Protocol):
     def __call__(self, config: Any, *, name: str, home: Path) -> AbstractAsyncContextManager[Adapter]: ...
 
 
+Accounts = dict[tuple[type, str], str]
+"""The channel that speaks as an account, by adapter and account."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelPlan:
     """A channel that is configured, ready to be opened."""
@@ -130,7 +134,9 @@ async def run_channels(
     """Run them until cancelled; False if all of them have ended because none can be used."""
     tidying = asyncio.create_task(_keep_tidy(app, attachments_of(configuration, app), sleep))
     try:
-        endings = await asyncio.gather(*(keep_running(plan, app, configuration, sleep=sleep) for plan in plans))
+        accounts: Accounts = {}
+        runs = [keep_running(plan, app, configuration, accounts, sleep=sleep) for plan in plans]
+        endings = await asyncio.gather(*runs)
     finally:
         tidying.cancel()
         await asyncio.wait([tidying])
@@ -149,7 +155,7 @@ async def _keep_tidy(app: App, attachments: Attachments, sleep: Sleep) -> None:
 
 
 async def keep_running(
-    plan: ChannelPlan, app: App, configuration: Configuration, *, sleep: Sleep = asyncio.sleep
+    plan: ChannelPlan, app: App, configuration: Configuration, accounts: Accounts, *, sleep: Sleep = asyncio.sleep
 ) -> bool:
     """Run one channel, again whenever it breaks; returns False where its owner must mend it first."""
     retry_seconds = FIRST_RETRY_SECONDS
@@ -157,20 +163,33 @@ async def keep_running(
     while True:
         started = loop.time()
         try:
-            async with plan.open() as adapter, serve(adapter, app, configuration, sleep=sleep) as exchange:
-                logger.info("%s: connected, as account %s", plan.name, adapter.account)
-                await adapter.run(exchange)
+            async with plan.open() as adapter:
+                claim(adapter, plan.name, accounts)
+                async with serve(adapter, app, configuration, sleep=sleep) as exchange:
+                    logger.info("%s: connected, as account %s", plan.name, adapter.account)
+                    await adapter.run(exchange)
         except Rejected as error:
             logger.error("%s: stopped: %s", plan.name, error.told(app.texts))
             return False
         except ParleyError as error:
-            logger.warning("%s: %s; tried again in %.0f s", plan.name, error, retry_seconds)
+            logger.warning("%s: %s Tried again in %.0f s.", plan.name, error, retry_seconds)
         except Exception:
-            logger.exception("%s: broke in a way that nobody foresaw; tried again in %.0f s", plan.name, retry_seconds)
+            logger.exception("%s: broke in a way that nobody foresaw. Tried again in %.0f s.", plan.name, retry_seconds)
         if loop.time() - started > LONGEST_RETRY_SECONDS:
             retry_seconds = FIRST_RETRY_SECONDS
         await sleep(retry_seconds)
         retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
+
+
+def claim(adapter: Adapter, name: str, accounts: Accounts) -> None:
+    """Note that the channel of that name speaks as the adapter's account.
+
+    Raises:
+        Rejected: another one does already: each would get some of the messages.
+    """
+    other = accounts.setdefault((type(adapter), adapter.account), name)
+    if other != name:
+        raise Rejected(other, key="channels.same_account")
 
 
 @asynccontextmanager

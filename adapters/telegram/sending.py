@@ -13,7 +13,7 @@ from telegram import error as errors
 from telegram.request import BaseRequest
 
 from adapters.download import download
-from adapters.requesting import NotSent, RequestMaker
+from adapters.requesting import NoAnswer, NotSent, RequestMaker
 from bot.channel import Budget, Capabilities, Content, Format, PreviewStyle, in_rows, in_utf16
 from bot.errors import AccountRefused, ChannelError, Gone, Moved, OutcomeUnknown, RateLimited, Rejected, Unreachable
 from bot.types import Attachment
@@ -27,7 +27,7 @@ CAPABILITIES = Capabilities(Format.SPANS, **LIMITS, **ABILITIES)
 ENTITIES = {kind: kind for kind in ("bold", "italic", "strikethrough", "code", "pre", "spoiler")}
 ENTITIES |= {"link": "text_link", "quote": "blockquote"}
 LINK = re.compile("(https?|tg|mailto):", re.IGNORECASE)
-GONE = ("forbidden", "chat not found", "group chat was deactivated", "peer_id_invalid")
+GONE = re.compile("forbidden|chat not found|group chat was deactivated|peer_id_invalid", re.IGNORECASE)
 
 
 class _Request(RequestMaker, BaseRequest):
@@ -86,8 +86,8 @@ def told(*harmless: str) -> Iterator[None]:
 
 
 def _ours(error: errors.TelegramError) -> ChannelError:
-    reason, cause = str(error).partition(". Parsing the server")[0][:200], error.__cause__  # a page of a proxy
-    words = reason.lower()
+    cause = error.__cause__
+    reason = str(cause if isinstance(cause, NoAnswer) else error).partition(". Parsing the server")[0][:200]  # a page
     match error:
         case errors.RetryAfter(retry_after=wait):
             return RateLimited(reason, retry_after=wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
@@ -95,14 +95,14 @@ def _ours(error: errors.TelegramError) -> ChannelError:
             return Moved(reason, chat=str(error.new_chat_id))
         case errors.InvalidToken() | errors.EndPointNotFound():  # their own sentence may quote the token
             return AccountRefused(str(cause or error), key="telegram.token_refused")
-        case errors.BadRequest() if "file is too big" in words:
+        case errors.BadRequest() if "file is too big" in reason.lower():
             return Rejected(reason, key="telegram.file_too_big")
         case errors.Forbidden() | errors.BadRequest():
-            return Gone(reason) if any(gone in words for gone in GONE) else Rejected(reason)
+            return Gone(reason) if GONE.search(reason) else Rejected(reason)
         case errors.Conflict():
             return Unreachable(reason, key="telegram.conflict")
     if isinstance(cause, UnicodeEncodeError):
         return Rejected(reason)
-    if "too many requests" in words:  # without a time to wait
+    if "too many requests" in reason.lower():  # without a time to wait
         return RateLimited(reason, retry_after=1.0)
     return (Unreachable if isinstance(cause, NotSent) else OutcomeUnknown)(reason, key="telegram.unreachable")

@@ -12,7 +12,7 @@ from bot.errors import ChannelError, ParleyError
 from bot.ledger import Parcel
 
 if TYPE_CHECKING:
-    from bot.channels import ChannelPlan
+    from bot.channels import Accounts, ChannelPlan
 
 TOLD_PARCELS = 3
 CONNECT_SECONDS = 20.0
@@ -57,11 +57,11 @@ async def _connect_all(patient: Patient) -> list[tuple[str, bool]]:
     from bot.channels import plan_channels
 
     told: list[tuple[str, bool]] = []
-    accounts: dict[tuple[type, str], str] = {}
+    accounts: Accounts = {}
     for plan in plan_channels(patient.configuration):
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                told.append(await _connect(plan, patient, accounts))
+                told.append((await _connect(plan, patient, accounts), False))
             continue
         except ChannelError as error:
             problem = error.told(patient.texts)
@@ -71,15 +71,15 @@ async def _connect_all(patient: Patient) -> list[tuple[str, bool]]:
     return told
 
 
-async def _connect(plan: ChannelPlan, patient: Patient, accounts: dict[tuple[type, str], str]) -> tuple[str, bool]:
+async def _connect(plan: ChannelPlan, patient: Patient, accounts: Accounts) -> str:
     """The line on one; `accounts` knows the channels before it by their account."""
+    from bot.channels import claim
+
     async with plan.open() as adapter:
-        other = accounts.setdefault((type(adapter), adapter.account), plan.name)
-        if other != plan.name:
-            return patient.tell("doctor.same_account", name=plan.name, other=other), True
+        claim(adapter, plan.name, accounts)
         line = patient.tell("doctor.connected", name=plan.name, account=adapter.account)
         remarks = [patient.texts.find(key) or key for key in await adapter.remarks()]
-        return " ".join([line, *remarks]), False
+        return " ".join([line, *remarks])
 
 
 def check_outbox(patient: Patient) -> Finding:

@@ -95,7 +95,7 @@ async def test_a_refusal_is_an_answer_and_a_redirection_is_not_followed(maker: R
 async def test_where_nobody_listens_nothing_was_sent(maker: RequestMaker) -> None:
     async with serving(saying(OK)) as (url, _):
         pass
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match="Connect call failed"):
         await maker.do_request(url, "POST", HELLO)
 
 

@@ -61,9 +61,9 @@ async def test_in_a_group_of_both_each_answers_what_is_meant_for_it(
     group = server.chat_group("Family", ann, bots=(server.bot(TOKEN), server.bot(OTHER)))
     async with running(server, home, more=second(server)):
         ann.says(group, "@parley_work_bot only you")
-        await said(server, group, "only you")
+        await said(server, group, "Ann: only you")
         ann.says(group, "@parley_test_bot and you")
-        await said(server, group, "only you", "and you")
+        await said(server, group, "Ann: only you", "Ann: and you")
     assert [shown.author_id for shown in server.screen(group) if shown.from_bot] == [7000002, 7000001]
 
 
@@ -79,6 +79,19 @@ async def test_a_token_that_is_refused_does_not_stop_the_other_bot(
         ann.says(chat, "And now?")
         await said(server, chat, "Are you there?", "And now?")
     assert "mistyped-secret" not in caplog.text
+
+
+async def test_a_bot_that_another_channel_is_already_is_left_to_that(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(server, home, more=second(server, TOKEN)):
+        ann.says(chat, "Once?")
+        await said(server, chat, "Once?")
+        async with asyncio.timeout(10):
+            while "This is the same account as" not in caplog.text:
+                await asyncio.sleep(0.01)
+        ann.says(chat, "Only once?")
+        await said(server, chat, "Once?", "Only once?")
 
 
 async def connections(server: BotApiServer, home: Path, token: str) -> dict[str, str]:
@@ -103,7 +116,7 @@ async def test_doctor_tells_which_bot_is_refused(server: BotApiServer, home: Pat
 
 async def test_doctor_notices_that_two_channels_are_one_bot(server: BotApiServer, home: Path) -> None:
     found = await connections(server, home, TOKEN)
-    assert "work is the same account as telegram" in found["found"]
+    assert "work: not connected. This is the same account as telegram" in found["found"]
     assert found["status"] == "broken"
 
 
