@@ -19,7 +19,7 @@ from tests.servers.discord_things import Account, BotAccount, Channel, File
 from tests.servers.discord_world import MESSAGE_CONTENT, World
 
 Json = dict[str, Any]
-DEFAULT, THREAD_CREATED, REPLY, SLASH, STARTER, CONTEXT_MENU = 0, 18, 19, 20, 21, 23
+DEFAULT, PINNED, THREAD_CREATED, REPLY, SLASH, STARTER, CONTEXT_MENU = 0, 6, 18, 19, 20, 21, 23
 HAS_THREAD = 1 << 5
 WITHHELD: Mapping[str, Any] = {"content": "", "embeds": [], "attachments": [], "components": []}
 _MENTION = re.compile(r"<@!?(\d{15,20})>")
@@ -54,14 +54,15 @@ def view(world: World, message: Json, bot: BotAccount, *, intents: int | None = 
             in the developer portal decides, and where neither guild nor member are named.
     """
     channel = world.channels[int(message["channel_id"])]
-    seen = {name: value for name, value in message.items() if name != "only_for"}
+    seen = dict(message)
     if message["type"] in (REPLY, STARTER):
         referenced = referenced_by(world, message)
         seen["referenced_message"] = None if referenced is None else _inner(world, referenced, bot, intents)
     if (bot.granted if intents is None else intents) & MESSAGE_CONTENT or _may_read(channel, message, bot):
-        seen["attachments"] = [attachment(world, file_id) for file_id in message["attachments"]]
+        seen |= whole(world, message)
     else:
-        seen |= WITHHELD
+        seen |= _withheld(message)
+    seen.pop("only_for", None)
     reactions = _reactions(channel, int(message["id"]), bot.id)
     if reactions:
         seen["reactions"] = reactions
@@ -86,6 +87,22 @@ def referenced_by(world: World, message: Json) -> Json | None:
     channel = world.channels.get(int(reference.get("channel_id") or 0))
     number = int(reference.get("message_id") or 0)
     return None if channel is None else channel.messages.get(number) or channel.private.get(number)
+
+
+def whole(world: World, message: Json) -> Json:
+    """What is to be read and fetched of a message: with addresses of its files and of those that were forwarded."""
+    seen = message | {"attachments": [attachment(world, file_id) for file_id in message["attachments"]]}
+    if "message_snapshots" in message:
+        inner = [whole(world, each["message"]) for each in message["message_snapshots"]]
+        seen["message_snapshots"] = [{"message": each} for each in inner]
+    return seen
+
+
+def _withheld(message: Json) -> Json:
+    seen = dict(WITHHELD)
+    if "message_snapshots" in message:
+        seen["message_snapshots"] = [{"message": each["message"] | WITHHELD} for each in message["message_snapshots"]]
+    return seen
 
 
 def _may_read(channel: Channel, message: Json, bot: BotAccount) -> bool:
@@ -153,7 +170,7 @@ def post(
     if only_for is not None:
         message["only_for"] = only_for
     _keep(world, channel, message)
-    world.screen.show(channel, _whole(world, message), pings=pings, only_for=only_for)
+    world.screen.show(channel, whole(world, message), pings=pings, only_for=only_for)
     _tell(world, channel, "MESSAGE_CREATE", message, source.bot)
     return message
 
@@ -223,10 +240,6 @@ def _wake(world: World, thread: Channel) -> None:
         world.changed_channel(thread)
 
 
-def _whole(world: World, message: Json) -> Json:
-    return message | {"attachments": [attachment(world, file_id) for file_id in message["attachments"]]}
-
-
 # -- whom it pings ------------------------------------------------------------------------------------------
 
 
@@ -291,7 +304,7 @@ def change(
     kept = channel.private if "only_for" in before else channel.messages
     kept[int(before["id"])] = after
     if edited:
-        world.screen.edit(channel, _whole(world, after))
+        world.screen.edit(channel, whole(world, after))
     _tell(world, channel, "MESSAGE_UPDATE", after, author)
     return after
 

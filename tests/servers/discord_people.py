@@ -17,6 +17,7 @@ from tests.servers import discord_permissions as may
 from tests.servers.discord_commands import CHAT_INPUT, MESSAGE, filled_in, find_command
 from tests.servers.discord_interactions import COMMAND, COMPONENT, Interaction, Interactions
 from tests.servers.discord_messages import Source, find, post, react, remove, remove_many, rewrite, view
+from tests.servers.discord_news import forward, pin
 from tests.servers.discord_permissions import Overwrite
 from tests.servers.discord_screen import Shown
 from tests.servers.discord_things import (
@@ -114,6 +115,16 @@ class Person:
         file = self.world.store(channel, upload.name, upload.content, size=upload.size, mime=upload.kind)
         file.about = upload.about
         return file
+
+    def forwards(self, channel: Channel, message: Named, to: Channel) -> Shown:
+        """Forward a message into another channel: a copy stands there, and no words of their own."""
+        self._check_present(to)
+        forwarded = forward(self.world, to, self._source(), find(channel, number(message)))
+        return self._shown(to, int(forwarded["id"]))
+
+    def pins(self, channel: Channel, message: Named) -> None:
+        """Pin a message."""
+        pin(self.world, channel, self._source(), number(message))
 
     def edits(self, channel: Channel, message: Named, text: str) -> None:
         """Change a message of theirs."""
@@ -245,17 +256,15 @@ class Person:
         self.allows(channel, whom, deny=may.VIEW_CHANNEL)
 
     def gives(self, guild: Guild, account: Account, *roles: Role) -> None:
-        """Set somebody's roles."""
+        """Set somebody's roles; a bot keeps its own."""
         member: Member = guild.members[account.id]
-        member.roles = {role.id for role in roles}
+        kept = {role for role in member.roles if guild.roles[role].bot_id}
+        member.roles = kept | {role.id for role in roles}
         self.world.changed_member(guild, member)
 
     def makes_role(self, guild: Guild, name: str, *, permissions: int = 0, mentionable: bool = False) -> Role:
         """Make a role."""
-        role = Role(self.world.snowflake(), name, permissions, len(guild.roles), mentionable)
-        guild.roles[role.id] = role
-        self.world.tell_guild(guild, "GUILD_ROLE_CREATE", {"guild_id": str(guild.id), "role": role.wire()})
-        return role
+        return self.world.make_role(guild, name, permissions=permissions, mentionable=mentionable)
 
     def kicks(self, guild: Guild, account: Account) -> None:
         """Throw somebody, or a bot, out of a guild."""

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 Json = dict[str, Any]
 TYPING_SECONDS = 10
 _LOADING, _EPHEMERAL = 1 << 7, 1 << 6
-_KINDS = {7: "joined", 18: "thread created", 21: "thread starter"}
+_REPLY = 19
+_KINDS = {6: "pinned", 7: "joined", 18: "thread created", 21: "thread starter"}
 
 
 class Place(Protocol):
@@ -97,7 +98,7 @@ class Shown:
     text: str
     at: float
     kind: str = "text"
-    """`text`, `thinking` (a deferred answer), or what Discord itself says: `joined`, `thread created` …"""
+    """`text`, `forwarded`, `thinking` (a deferred answer), or what Discord itself says: `pinned`, `thread created` …"""
     buttons: tuple[Button, ...] = ()
     menus: tuple[Menu, ...] = ()
     files: tuple[File, ...] = ()
@@ -115,7 +116,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of the screen: message, edit, delete, typing, reaction, pressed, failed, thread or gone."""
+    """One change of the screen: message, edit, delete, typing, reaction, pressed, failed, thread, unfold or gone."""
 
     at: float
     what: str
@@ -220,6 +221,13 @@ class Screen:
         )
         self._note(channel, "edit", after.text, after.message_id, before.only_for)
 
+    def unfold(self, channel: Place, message: Json) -> None:
+        """A link of a message unfolds."""
+        log = self._logs[channel.id]
+        if before := log.messages.get(int(message["id"])):
+            log.messages[before.message_id] = replace(before, embeds=_shown(message, before.at).embeds)
+            self._note(channel, "unfold", before.text, before.message_id)
+
     def delete(self, channel: Place, message_id: int) -> None:
         """A message goes."""
         log = self._logs[channel.id]
@@ -261,6 +269,9 @@ def _shown(message: Json, at: float) -> Shown:
     parts = [part for row in message.get("components") or () for part in row["components"]]
     loading = message.get("flags", 0) & _LOADING
     reference = message.get("message_reference") or {}
+    kind = "thinking" if loading else _KINDS.get(message["type"], "text")
+    if snapshots := message.get("message_snapshots"):
+        kind, message = "forwarded", message | snapshots[0]["message"]
     return Shown(
         message_id=int(message["id"]),
         channel_id=int(message["channel_id"]),
@@ -269,12 +280,12 @@ def _shown(message: Json, at: float) -> Shown:
         from_bot=bool(author.get("bot")),
         text=message["content"],
         at=at,
-        kind="thinking" if loading else _KINDS.get(message["type"], "text"),
+        kind=kind,
         buttons=tuple(_button(part) for part in parts if part["type"] == 2),
         menus=tuple(_menu(part) for part in parts if part["type"] != 2),
         files=tuple(_file(each) for each in message.get("attachments", ())),
         embeds=tuple(_embed(each) for each in message.get("embeds", ())),
-        reply_to=int(reference["message_id"]) if reference.get("message_id") else None,
+        reply_to=int(reference["message_id"]) if message["type"] == _REPLY else None,
     )
 
 

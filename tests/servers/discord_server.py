@@ -26,9 +26,9 @@ events) and discord_gateway (connections), which calls there are in discord_rout
 and discord_forms. Tests assert on the screen, not on calls.
 
 What is not as in reality: there are no voice, polls, stickers, custom emoji, forums, modals, autocompletion and
-components of version 2; links are not unfurled into embeds; slow mode, time-outs and bans are missing; people may write
-where they have no permission; a session can be resumed for ever. Errors have Discord's codes and form; the words about
-single fields are not all to the letter.
+components of version 2; slow mode, time-outs and bans are missing; people may write where they have no permission; a
+session can be resumed for ever. Errors have Discord's codes and form; the words about single fields are not all to the
+letter.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ from tests.servers.discord_gateway import PRIVILEGED, Gateway
 from tests.servers.discord_interactions import Interactions
 from tests.servers.discord_limits import Governor, RateLimits
 from tests.servers.discord_messages import view
-from tests.servers.discord_people import Person
+from tests.servers.discord_news import unfold
+from tests.servers.discord_people import Person, number
 from tests.servers.discord_routes import NAMES, ROUTES, Route
 from tests.servers.discord_screen import File as Uploaded
-from tests.servers.discord_screen import Screen
+from tests.servers.discord_screen import Screen, Shown
 from tests.servers.discord_things import TEXT, Account, BotAccount, Channel, Guild
 from tests.servers.discord_wire import Call, failure, json_answer, limited, read_body
 from tests.servers.discord_world import World, available_guild
@@ -221,8 +222,8 @@ class DiscordServer(Moments):
     ) -> Guild:
         """A guild with its owner, people and bots (the first bot, if none is named)."""
         guild = self.world.make_guild(name, owner.account, locale=locale)
-        for account in [owner.account, *(each.account for each in people)]:
-            self.world.join(guild, account)
+        for person in people:
+            self.world.join(guild, person.account)
         for bot in (self._default,) if bots is None else bots:
             self.world.join(guild, bot.account)
         return guild
@@ -241,6 +242,10 @@ class DiscordServer(Moments):
         """What is in a file on the screen."""
         kept = self.world.files[file.id]
         return kept.content if kept.content is not None else bytes(kept.size)
+
+    def unfolds(self, channel: Channel, message: Shown | int, title: str) -> None:
+        """Discord unfolds a link in a message, which is told to bots like a change of it."""
+        unfold(self.world, channel, number(message), title)
 
     # what goes wrong with events
 

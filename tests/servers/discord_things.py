@@ -46,17 +46,19 @@ class Account:
 
 @dataclass(slots=True, eq=False)
 class Role:
-    """A role; the one with the guild's id is @everyone."""
+    """A role; the one with the guild's id is @everyone, one with a `bot_id` came with that bot and goes with it."""
 
     id: int
     name: str
     permissions: int = 0
     position: int = 0
     mentionable: bool = False
+    bot_id: int = 0
 
     def wire(self) -> Json:
         """A Role."""
-        return {
+        tags = {"tags": {"bot_id": str(self.bot_id)}} if self.bot_id else {}
+        return tags | {
             "id": str(self.id),
             "name": self.name,
             "permissions": str(self.permissions),
@@ -64,7 +66,7 @@ class Role:
             "color": 0,
             "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
             "hoist": False,
-            "managed": False,
+            "managed": bool(self.bot_id),
             "mentionable": self.mentionable,
             "flags": 0,
         }

@@ -96,8 +96,10 @@ class World:
         return guild
 
     def join(self, guild: Guild, account: Account) -> Member:
-        """Somebody comes into a guild."""
+        """Somebody comes into a guild; a bot brings a role of its own, by which people often call it."""
         member = guild.members[account.id] = Member(account, self.now())
+        if account.is_bot:
+            member.roles.add(self.make_role(guild, account.name, bot_id=account.id).id)
         self.tell_guild(guild, "GUILD_MEMBER_ADD", member.wire() | {"guild_id": str(guild.id)}, but=account.id)
         for bot in self.bots.values():
             if bot.id == account.id:
@@ -107,11 +109,23 @@ class World:
     def leave(self, guild: Guild, account: Account) -> None:
         """Somebody goes out of a guild, or is thrown out."""
         del guild.members[account.id]
+        for role in [each for each in guild.roles.values() if each.bot_id == account.id]:
+            del guild.roles[role.id]
+            self.tell_guild(guild, "GUILD_ROLE_DELETE", {"guild_id": str(guild.id), "role_id": str(role.id)})
         for bot in self.bots.values():
             if bot.id == account.id:
                 self.dispatch(bot, "GUILD_DELETE", lambda _: {"id": str(guild.id)}, guild.id)
         gone = {"guild_id": str(guild.id), "user": account.wire()}
         self.tell_guild(guild, "GUILD_MEMBER_REMOVE", gone)
+
+    def make_role(
+        self, guild: Guild, name: str, *, permissions: int = 0, mentionable: bool = False, bot_id: int = 0
+    ) -> Role:
+        """A role of a guild."""
+        role = Role(self.snowflake(), name, permissions, len(guild.roles), mentionable, bot_id)
+        guild.roles[role.id] = role
+        self.tell_guild(guild, "GUILD_ROLE_CREATE", {"guild_id": str(guild.id), "role": role.wire()})
+        return role
 
     def make_channel(self, guild: Guild, name: str, *, kind: int = TEXT) -> Channel:
         """A channel of a guild."""

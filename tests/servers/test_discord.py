@@ -185,6 +185,27 @@ async def test_other_bots_and_webhooks_are_told_apart_from_people(scene: Scene) 
     ]
 
 
+async def test_a_forwarded_message_is_a_copy_with_its_files(scene: Scene) -> None:
+    said = scene.ann.says(scene.general, "Original", Upload("notes.txt", b"Words"))
+    shown = scene.ann.forwards(scene.general, said, scene.server.dm(scene.ann))
+    forwarded = (await scene.heard(2))[1]
+    snapshot = forwarded.message_snapshots[0]
+    assert (forwarded.content, snapshot.content, shown.kind, shown.text) == ("", "Original", "forwarded", "Original")
+    assert await snapshot.attachments[0].read() == b"Words"
+
+
+async def test_pins_and_unfolded_links_are_changes_but_no_edits(scene: Scene) -> None:
+    said = scene.ann.says(scene.general, "https://example.org/")
+    message = (await scene.heard())[0]
+    scene.server.unfolds(scene.general, said, "Example")
+    scene.ann.pins(scene.general, said)
+    await scene.until("message_edit", times=2)
+    await scene.until("guild_channel_pins_update")
+    assert (message.embeds[0].title, message.pinned, message.edited_at) == ("Example", True, None)
+    shown = scene.server.screen(scene.general)
+    assert [(each.kind, each.embeds) for each in shown] == [("text", ("Example",)), ("pinned", ())]
+
+
 # -- pings --------------------------------------------------------------------------------------------------
 
 

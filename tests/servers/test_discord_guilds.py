@@ -124,5 +124,14 @@ async def test_roles_and_members_can_be_allowed_again(scene: Scene) -> None:
     scene.ann.allows(scene.general, role, allow=may.SEND_MESSAGES)
     await scene.until("member_update")
     await scene.channel.send("Thanks")
-    assert [each.name for each in scene.client.guilds[0].me.roles] == ["@everyone", "speakers"]
+    assert [each.name for each in scene.client.guilds[0].me.roles] == ["@everyone", "Parley", "speakers"]
     assert scene.server.screen.from_bots(scene.general) == ["Thanks"]
+
+
+async def test_a_bot_has_a_role_of_its_own_that_comes_and_goes_with_it(scene: Scene) -> None:
+    role = scene.client.guilds[0].self_role
+    assert role is not None and role.name == "Parley"
+    scene.ann.says(scene.general, f"<@&{role.id}> hello")
+    assert (await scene.heard())[0].role_mentions == [role]
+    scene.ann.kicks(scene.guild, scene.server.bot().account)
+    assert [each.name for each in scene.guild.roles.values()] == ["@everyone"]
