@@ -19,6 +19,8 @@ from typing import Generic, TypeVar
 from bot.config import AccessMode
 from bot.pairing import draw_code, has_owner, open_requests, standing_of
 from bot.people import Roll, Standing
+from bot.places import Place, Setting, roles_in
+from bot.speakers import harmless
 from bot.texts import Texts
 from bot.types import Address, Message
 
@@ -29,7 +31,10 @@ REPEAT_AFTER = timedelta(minutes=5)
 """How long somebody who was told their code is left without an answer."""
 MOST_OPEN_CODES = 20
 """Of one account at once, so that strangers can neither fill the roll nor keep the assistant busy."""
+TURNED_AWAY_APART = timedelta(hours=1)
+"""How long somebody who was told that others are answered in a place is left without an answer there."""
 REMEMBERED_PEOPLE = 4096
+ANY_PLACE = Place()
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -75,6 +80,8 @@ class Reason(StrEnum):
     NOT_ADDRESSED = "not_addressed"
     TOLD_ALREADY = "told_already"
     TOO_MANY_REQUESTS = "too_many_requests"
+    NOT_AMONG = "not_among"
+    """Not among those who are answered in this place, and told so already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +205,13 @@ class Access:
         self._draw = draw
         self._told: _Recent[tuple[str, str, str], datetime] = _Recent(remembered_people)
         self._windows: _Recent[tuple[str, str, str], _Window] = _Recent(remembered_people)
+        self._turned_away: _Recent[tuple[str, str, str, str], datetime] = _Recent(remembered_people)
         self._opening = asyncio.Lock()
 
-    async def decide(self, message: Message, *, counts: bool = True) -> Verdict:
+    async def decide(self, message: Message, place: Place = ANY_PLACE, *, counts: bool = True) -> Verdict:
         """Whether the message is answered. If it `counts`, it does against the sender's limit: each is asked for once.
+
+        What was settled for the `place` narrows who is answered there; it never lets anybody in.
 
         Raises:
             StorageError: the roll cannot be read.
@@ -219,7 +229,9 @@ class Access:
         if standing is None and not is_for_all:
             return await self._meet(message)
         allowed = Allowed(is_owner=standing is Standing.OWNER)
-        if message.is_private or message.is_addressed:
+        if not allowed.is_owner and not place.may_ask(message):
+            return self._turn_away(message, place)
+        if message.is_private or message.is_addressed or place.listens:
             return (self._limit(message) if counts else None) or allowed
         return allowed if is_for_all else Silent(Reason.NOT_ADDRESSED)
 
@@ -284,6 +296,15 @@ class Access:
     async def _is_owned(self, address: Address) -> bool:
         named = self._settings.names_owner(address.channel)
         return named or await has_owner(self._roll, address.channel, address.account)
+
+    def _turn_away(self, message: Message, place: Place) -> Verdict:
+        """Others are answered here: who asked is told so once in a while, and who spoke to nobody never."""
+        where, now = (*_who(message), message.address.chat), self._now()
+        if not message.is_addressed or _is_recent(self._turned_away.get(where), now, TURNED_AWAY_APART):
+            return Silent(Reason.NOT_AMONG)
+        self._turned_away.put(where, now)
+        roles = ", ".join(filter(None, map(harmless, roles_in(place.get(Setting.WHO)))))
+        return Refused("access.not_among" if roles else "access.only_admins", {"roles": roles} if roles else {})
 
     # -- limits ---------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from bot.generation.pool import GeneratorPool
 from bot.generation.resolve import choose_generator, resolve
 from bot.ledger import Ledger
 from bot.people import Roll
+from bot.places import Places
 from bot.protocols import Command, Generator, Recognizer, Store
 from bot.skills.context import ChatSettings, Models, Skill
 from bot.skills.personas import Personas
@@ -54,6 +55,7 @@ class App:
     ledger: Ledger
     roll: Roll
     models: Models
+    places: Places
     clock: Clock
     texts: Texts
 
@@ -110,7 +112,7 @@ async def open_app(
         books = await stack.enter_async_context(open_books(configuration.database_url))
         clock = clock or clock_of(configuration)
         models = _models(configuration, pool)
-        language = language_of(configuration)
+        language, places = language_of(configuration), Places(books.store)
         engine = Engine(
             store=books.store,
             models=models,
@@ -126,10 +128,11 @@ async def open_app(
             code_valid_seconds=configuration.settings.access.pairing_minutes * 60,
             tell=lambda address, text: post(books.ledger, address, text, at=clock.now()),
             shown=books.ledger.turn_shown,
+            places=places,
             max_pending=configuration.settings.chat.max_pending,
             channel_commands=tuple(channel_commands),
         )
-        yield App(engine, books.store, books.ledger, books.roll, models, clock, Texts(language))
+        yield App(engine, books.store, books.ledger, books.roll, models, places, clock, Texts(language))
 
 
 def clock_of(configuration: Configuration) -> Clock:

@@ -221,7 +221,9 @@ async def serve(
     channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now, sleep)
     access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
     attachments = attachments_of(configuration, app)
-    exchange = Exchange(channel, app.engine, access, attachments, exchange_settings(configuration), rate=rate)
+    exchange = Exchange(
+        channel, app.engine, access, attachments, exchange_settings(configuration), places=app.places, rate=rate
+    )
     await outbox.resume(await _undelivered(adapter, app))
     await exchange.resume(
         [each for each in await app.ledger.arrivals() if _is_of(adapter, each.update.message.address)]

@@ -129,3 +129,13 @@ class Conversations:
         if message.is_private:
             return ""
         return await self._speakers.name(message.person, conversation.id, unnamed=texts.get("tasks.unnamed"))
+
+    async def recall(self, message: Message) -> tuple[Turn, Turn | None] | None:
+        """The question that a message became, and its answer; None where it became none (a command, say)."""
+        question = await self._store.find_turn(message.address, message.id) if message.id else None
+        return (question, await self.answer_of(question)) if question else None
+
+    async def answer_of(self, question: Turn) -> Turn | None:
+        """The newest answer to it."""
+        answers = await self._store.answers(question.id)
+        return answers[-1] if answers else None

@@ -17,6 +17,7 @@ from bot.conversations import Conversations, Shown
 from bot.errors import ParleyError, PromptTooLong
 from bot.lanes import Lanes
 from bot.people import CODE_VALID_SECONDS, Roll
+from bot.places import Places, Setting
 from bot.protocols import Command, DialogueState, Recognizer, Reply, Store
 from bot.skills.context import ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
@@ -76,6 +77,7 @@ class Engine:
         code_valid_seconds: float = CODE_VALID_SECONDS,
         tell: Callable[[Address, str], Awaitable[None]] | None = None,
         shown: Shown | None = None,
+        places: Places | None = None,
         max_pending: int | None = 8,
         channel_commands: Sequence[Command] = (),
     ) -> None:
@@ -90,6 +92,7 @@ class Engine:
         self._roll = roll
         self._code_valid_seconds = code_valid_seconds
         self._tell = tell
+        self._places = places or Places(store)
         self._lanes = Lanes(max_pending=max_pending)
         self._running: dict[str, RunningTurn] = {}
         self._conversations = Conversations(store, clock, shown)
@@ -115,11 +118,9 @@ class Engine:
         return self._stop(address)
 
     def _stop(self, address: Address) -> bool:
-        turn = self._running.get(address.key)
-        if turn is None:
-            return False
-        turn.stop()
-        return True
+        if turn := self._running.get(address.key):
+            turn.stop()
+        return turn is not None
 
     # -- one message --------------------------------------------------------------------------------------
 
@@ -180,6 +181,7 @@ class Engine:
                 del self._running[key]
 
     async def _reply(self, message: Message, turn: RunningTurn, earlier: Sequence[Message] = ()) -> Reply:
+        message = await self._placed(message, turn)
         first, *others = *earlier, message
         conversation, first = await self._conversations.of_message(first)
         understanding = await self._understand(message, conversation)
@@ -197,7 +199,7 @@ class Engine:
     ) -> Reply:
         """Remember the question and answer it."""
         question = await self._conversations.remember(message, conversation, self._texts(message))
-        answer = await self._answer_of(question) if message.is_resumed else None
+        answer = await self._conversations.answer_of(question) if message.is_resumed else None
         if answer and answer.state is not TurnState.STOPPED:  # else the end of the program cut it short
             await self._store.set_head(conversation.id, answer.id)
             yield TextDelta(answer.text)
@@ -297,8 +299,7 @@ class Engine:
 
     async def recall(self, message: Message) -> tuple[Turn, Turn | None] | None:
         """The question that a message became, and its answer; None where it became none (a command, say)."""
-        question = await self._store.find_turn(message.address, message.id) if message.id else None
-        return (question, await self._answer_of(question)) if question else None
+        return await self._conversations.recall(message)
 
     async def revise(self, message: Message) -> Reply:
         """A message was edited: answer what it says now, in the place of what was answered.
@@ -315,7 +316,7 @@ class Engine:
         found = await self.recall(message)
         if found is None:
             return self._nothing()
-        question, answer = found
+        message, (question, answer) = await self._placed(message, turn), found
         conversation = await self._conversations.of_turn(question)
         message = message if question.text.startswith(QUOTE) else replace(message, quote="")
         await self._store.revise_turn(question.id, text=quoted(message), at=message.at)
@@ -335,11 +336,12 @@ class Engine:
         found = await self.recall(message)
         return await self._store.delete_exchange(found[0].id) if found else []
 
-    async def _answer_of(self, question: Turn) -> Turn | None:
-        answers = await self._store.answers(question.id)
-        return answers[-1] if answers else None
-
     # -- what a turn needs --------------------------------------------------------------------------------
+
+    async def _placed(self, message: Message, turn: RunningTurn) -> Message:
+        """The message, in the language of the place where it was said."""
+        turn.place = await self._places.of(message)
+        return replace(message, language=turn.place.get(Setting.LANGUAGE))
 
     async def _understand(self, message: Message, conversation: Conversation) -> Understanding:
         state = DialogueState(conversation, self.commands)
@@ -378,6 +380,8 @@ class Engine:
             stop=lambda: self._stop(message.address),
             note=turn.note,
             language=self._language,
+            place=turn.place,
+            places=self._places,
             is_owner=message.is_from_owner,
             roll=self._roll,
             code_valid_seconds=self._code_valid_seconds,
@@ -386,7 +390,7 @@ class Engine:
         return context
 
     def _texts(self, message: Message) -> Texts:
-        return Texts(message.person.language or self._language)
+        return Texts(message.language or message.person.language or self._language)
 
 
 def _is_command(understanding: Understanding) -> bool:

@@ -24,6 +24,7 @@ from bot.errors import StorageError
 from bot.gestures import Gestures, Rate
 from bot.lane import Lane, with_message
 from bot.ledger import Arrival, ParcelDraft
+from bot.places import Places, Setting
 from bot.protocols import Partner, Reply
 from bot.texts import Texts
 from bot.types import Address, Message
@@ -50,6 +51,7 @@ class Exchange:
         attachments: Attachments,
         settings: ExchangeSettings,
         *,
+        places: Places,
         rate: Rate,
     ) -> None:
         """
@@ -59,6 +61,7 @@ class Exchange:
             access: who is answered.
             attachments: keeps what comes along.
             settings: how.
+            places: what was settled where.
             rate: stores what a person thinks of a turn: (turn, person, 1 or -1 or None).
         """
         self._channel = channel
@@ -66,6 +69,7 @@ class Exchange:
         self._access = access
         self._attachments = attachments
         self._settings = settings
+        self._places = places
         self._gestures = Gestures(channel, partner, rate)
         self._answering = Answering(channel, settings)
         self._lanes: dict[str, Lane] = {}
@@ -79,7 +83,7 @@ class Exchange:
 
     async def accept(self, updates: Sequence[Update]) -> None:
         """Keep the updates, then deal with those that are new; see `bot.channel.Intake`."""
-        ours = [update for update in updates if _concerns_us(update)]
+        ours = [update for update in updates if await self._concerns_us(update)]
         if ours:
             self._arrived.extend(await self._channel.ledger.accept(ours, at=self._channel.now()))
             if self._arrived and not self._admits:
@@ -141,9 +145,12 @@ class Exchange:
         is_press = update.kind is UpdateKind.CHOICE
         message = replace(update.message, text="") if is_press else update.message
         # to stop something must be possible however much was said
-        verdict = await self._access.decide(message, counts=counts and not self._is_immediate(message.text))
+        place = await self._places.of(message)
+        message = replace(message, language=place.get(Setting.LANGUAGE))
+        verdict = await self._access.decide(message, place, counts=counts and not self._is_immediate(message.text))
         if isinstance(verdict, Allowed):
-            return with_message(arrival, replace(update.message, is_from_owner=verdict.is_owner))
+            admitted = replace(update.message, is_from_owner=verdict.is_owner, language=message.language)
+            return with_message(arrival, admitted)
         texts = self._texts(message)
         if is_press:
             self._spawn(self._gestures.acknowledge(update, texts.get("delivery.not_yours")))
@@ -315,6 +322,7 @@ class Exchange:
                 await self._gestures.react(update)
             case UpdateKind.MOVED:
                 await ledger.move(update.message.address, replace(update.message.address, chat=update.detail))
+                self._places.forget()
             case UpdateKind.GONE:
                 await ledger.set_aside_all(update.message.address, "gone")
         await self._settle([arrival.id], [])
@@ -357,12 +365,18 @@ class Exchange:
 
     # -- shared ---------------------------------------------------------------------------------------------
 
+    async def _concerns_us(self, update: Update) -> bool:
+        """What is said in a group to others is not even kept, unless the assistant is to listen there."""
+        message, said = update.message, update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT)
+        is_heard = not said or message.is_addressed or (await self._places.of(message)).listens
+        return is_heard and not message.person.is_bot
+
     def _is_immediate(self, text: str) -> bool:
         command = self._partner.commands.get(command_name(text) or "")
         return command is not None and command.immediate
 
     def _texts(self, message: Message) -> Texts:
-        return Texts(message.person.language or self._settings.language)
+        return Texts(message.language or message.person.language or self._settings.language)
 
     def texts_at(self, address: Address) -> Texts:
         """The language that was last spoken there."""
@@ -370,7 +384,7 @@ class Exchange:
 
     def _remember_language(self, message: Message) -> None:
         self._languages.pop(message.address.key, None)
-        self._languages[message.address.key] = message.person.language
+        self._languages[message.address.key] = message.language or message.person.language
         if len(self._languages) > KNOWN_LANGUAGES:
             del self._languages[next(iter(self._languages))]
 
@@ -383,9 +397,3 @@ class Exchange:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.error("something that arrived is left over for the next start", exc_info=error)
-
-
-def _concerns_us(update: Update) -> bool:
-    """What is said in a group to others is not even kept."""
-    said = update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT)
-    return not update.message.person.is_bot and (not said or update.message.is_addressed)

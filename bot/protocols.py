@@ -177,6 +177,9 @@ class Store(Protocol):
 
     async def setting(self, scope: str, key: str) -> str | None: ...
 
+    async def settings(self, scope: str) -> dict[str, str]:
+        """Every setting of the scope, by its key."""
+
     async def set_setting(self, scope: str, key: str, value: str | None) -> None:
         """Store the setting; None removes it."""
 

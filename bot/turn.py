@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from bot.errors import ParleyError
+from bot.places import Place
 from bot.protocols import Reply
 from bot.texts import Texts
 from bot.types import (
@@ -43,6 +44,8 @@ class RunningTurn:
     first_seconds: float = 0.0
     replaced_id: int | None = None
     """The stored answer that this one takes the place of."""
+    place: Place = field(default_factory=Place)
+    """What was settled where it was said."""
     known: Finished = field(default_factory=Finished)
     """What is known of the answer's making before it ends: kept also where it is cut short."""
     recorded: Finished | Failed | None = None

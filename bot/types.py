@@ -96,6 +96,8 @@ class Message:
     """The turn to go on from, of whatever conversation; None means from where the conversation stands."""
     is_resumed: bool = False
     """Whether an earlier attempt to answer may have been interrupted, so that parts of it may be stored."""
+    language: str = ""
+    """What is spoken where it was said, where that is settled; empty leaves it to the person."""
     placeholder: str = ""
     """The platform's id of a message that holds the place of the answer, and is edited to it."""
     # in groups, where the platform tells

@@ -55,7 +55,15 @@ class SqlStore:
         """A new conversation at the address that goes on from the turn of another, with that one's persona, model and
         window. The turns are not copied: what becomes of them there becomes of them here. None without such a turn.
         """
-        return await self._database.write(lambda connection: tree.branch_off(connection, turn_id, _place(address, at)))
+
+        def branch(connection: Connection) -> Conversation | None:
+            return tree.branch_off(connection, turn_id, _place(address, at))
+
+        def note(made: Conversation | None) -> None:
+            if made:
+                self._conversations.know(made.id, made)
+
+        return await self._database.write(branch, then=note)
 
     async def conversation(self, conversation_id: int) -> Conversation | None:
         """The conversation of that id."""
@@ -236,6 +244,11 @@ class SqlStore:
             return connection.scalar(_SETTING, named)
 
         return await self._settings.find((scope, key), lambda: self._database.read(find))
+
+    async def settings(self, scope: str) -> dict[str, str]:
+        """Every setting of the scope, by its key."""
+        query = select(settings.c.key, settings.c.value).where(settings.c.scope == scope)
+        return await self._database.read(lambda connection: {row.key: row.value for row in connection.execute(query)})
 
     async def set_setting(self, scope: str, key: str, value: str | None) -> None:
         """Store the setting; None removes it."""

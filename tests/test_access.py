@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
@@ -27,6 +27,7 @@ from bot.config import AccessSection
 from bot.errors import StorageError
 from bot.pairing import ALPHABET, admit, draw_code, normal_code
 from bot.people import Standing
+from bot.places import Place
 from bot.texts import Texts
 from bot.types import Address, Message, Person
 from tests.fake_roll import FakeRoll
@@ -390,3 +391,29 @@ async def test_of_people_those_who_wrote_last_are_remembered() -> None:
 
 def test_the_keys_of_the_configuration_are_the_settings() -> None:
     assert AccessSettings(**AccessSection().model_dump()) == AccessSettings()
+
+
+# -- who is answered in a place -----------------------------------------------------------------------------
+
+
+async def test_who_is_not_meant_in_a_place_is_told_so_once_an_hour() -> None:
+    there, place = door(mode="open"), Place(chat={"who": "admins"})
+    message = Message(Address("telegram", "-100", "mybot"), Person("7"), "hi", NOON, is_private=False)
+    assert await there.access.decide(message, place) == Refused("access.only_admins", {})
+    assert await there.access.decide(message, place) == Silent(Reason.NOT_AMONG)
+    there.later(minutes=61)
+    assert isinstance(await there.access.decide(message, place), Refused)
+    assert await there.access.decide(replace(message, is_from_admin=True), place) == Allowed()
+    assert await there.access.decide(replace(message, is_private=True), place) == Allowed()
+
+
+async def test_an_owner_is_answered_whoever_is_meant() -> None:
+    there, place = door(mode="open", owners=("telegram:7",)), Place(server={"who": "Cooks"})
+    message = Message(Address("telegram", "-100", "mybot"), Person("7"), "hi", NOON, is_private=False)
+    assert await there.access.decide(message, place) == Allowed(is_owner=True)
+
+
+async def test_a_role_whose_name_is_markup_is_told_without_it() -> None:
+    there, place = door(mode="open"), Place(chat={"who": "@everyone, **Cooks**, *"})
+    message = Message(Address("telegram", "-100", "mybot"), Person("7"), "hi", NOON, is_private=False)
+    assert await there.access.decide(message, place) == Refused("access.not_among", {"roles": "everyone, Cooks"})

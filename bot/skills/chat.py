@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot.errors import GenerationFailed
 from bot.generation.reasoning import Piece, ReasoningSplitter
 from bot.memory.window import Window, build_window
+from bot.places import Setting
 from bot.protocols import Command, Generator, Reply
 from bot.skills.choosing import short_name
 from bot.skills.context import SkillContext
@@ -41,7 +42,7 @@ class ChatSkill:
             ModelError: the model cannot be loaded.
             GenerationError: it cannot answer, or not to the end.
         """
-        name = context.conversation.model
+        name = context.model
         if not context.models.is_loaded(name):
             told = short_name(name or context.models.default)
             yield Status(context.texts.get("generation.loading", model=told))
@@ -88,11 +89,11 @@ async def _open_window(context: SkillContext, generator: Generator) -> Window:
 def _standing_prompt(context: SkillContext, turns: Sequence[Turn]) -> str:
     """The persona; in a group with a word on the names there, and in a language that does not change with who speaks,
     since all that follows would have to be read anew."""
-    persona = context.conversation.persona or context.settings.persona
+    persona = context.persona
     if context.message.is_private:
         return context.personas.prompt(persona, context.texts.language)
     languages = (turn.author.language for turn in turns if turn.author)
-    texts = Texts(next(filter(None, languages), context.language))
+    texts = Texts(context.place.get(Setting.LANGUAGE) or next(filter(None, languages), context.language))
     return f"{context.personas.prompt(persona, texts.language)}\n{texts.get('tasks.group')}"
 
 
@@ -123,7 +124,7 @@ def _place(queued: Queued, context: SkillContext) -> str:
 
 def _evidence(context: SkillContext, window: Window) -> dict[str, object]:
     return {
-        "persona": context.conversation.persona or context.settings.persona,
+        "persona": context.persona,
         "start": window.start_id,
         "left_out": window.left_out,
         "sampling": {"temperature": context.settings.sampling.temperature, "seed": context.settings.sampling.seed},

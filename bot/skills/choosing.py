@@ -11,17 +11,16 @@ from bot.errors import ModelError
 from bot.skills.context import SkillContext
 
 
-def chosen_model(context: SkillContext) -> str:
-    """The model that the command's argument names, by a name that goes on naming it.
+def chosen_model(context: SkillContext, wanted: str) -> str:
+    """The model that the person wants, by a name that goes on naming it.
 
     Raises:
         ModelError: it cannot be used, or not by this person.
     """
-    names = context.models.names()
-    wanted = context.argument.lower()
-    listed = next((name for name in names if wanted in (name.lower(), short_name(name).lower())), None)
+    names, folded = context.models.names(), wanted.lower()
+    listed = next((name for name in names if folded in (name.lower(), short_name(name).lower())), None)
     if context.is_owner:
-        return context.models.check(listed or context.argument)
+        return context.models.check(listed or wanted)
     if listed is None:
         ready = ", ".join(f"`{short_name(name)}`" for name in names)
         raise ModelError("commands.model_not_among", names=ready)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.clock import Clock
 from bot.people import CODE_VALID_SECONDS, Roll
+from bot.places import Place, Places, Setting
 from bot.protocols import Command, Generator, Reply, Store
 from bot.skills.personas import Personas
 from bot.texts import Texts
@@ -59,6 +60,10 @@ class SkillContext:
     """Takes what is known of the answer's making as soon as it is: that is kept if the answer is cut short."""
     language: str = "en"
     """What is spoken where nobody's own language is known."""
+    place: Place = field(default_factory=Place)
+    """What was settled where the message was said."""
+    places: Places | None = None
+    """Settles more; None where nothing can be."""
     until: int | None = None
     """The turn to answer, where that is not the newest."""
     # who may speak
@@ -70,6 +75,16 @@ class SkillContext:
     # others than the one who wrote
     tell: Callable[[Address, str], Awaitable[None]] | None = None
     """Says something somewhere else, in Markdown, through the outbox; None where no channel runs."""
+
+    @property
+    def model(self) -> str:
+        """The model that answers here; empty is the configured one."""
+        return self.conversation.model or self.place.get(Setting.MODEL)
+
+    @property
+    def persona(self) -> str:
+        """The persona that answers here."""
+        return self.conversation.persona or self.place.get(Setting.PERSONA) or self.settings.persona
 
     @property
     def argument(self) -> str:

@@ -158,7 +158,7 @@ async def _retry(context: SkillContext) -> Reply:
         yield Finished(act=Act("reject", {"reason": "nothing_to_retry"}))
         return
     if context.argument:
-        await context.store.set_model(context.conversation.id, chosen_model(context))
+        await context.store.set_model(context.conversation.id, chosen_model(context, context.argument))
     await context.store.set_head(context.conversation.id, question.id)
     async for event in context.answer():
         yield event

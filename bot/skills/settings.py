@@ -1,4 +1,4 @@
-"""`/model` and `/persona`: who answers in this conversation, and how."""
+"""`/model` and `/persona`: who answers in this conversation, and how; `/settings` does the same for places."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.errors import ParleyError
 from bot.protocols import Command, Reply
+from bot.skills import places
 from bot.skills.choosing import chosen_model, short_name
 from bot.skills.context import SkillContext
 from bot.types import Act, Finished, TextDelta
@@ -14,11 +15,17 @@ from bot.types import Act, Finished, TextDelta
 class SettingsSkill:
     """Shows a setting of the conversation, or changes it; the history stays as it is."""
 
-    commands: Sequence[Command] = (Command("model", "[NAME]"), Command("persona", "[NAME]"))
+    commands: Sequence[Command] = (
+        Command("model", "[NAME]"),
+        Command("persona", "[NAME]"),
+        Command("settings", "[server] [NAME VALUE]", discreet=True),
+    )
 
     def respond(self, context: SkillContext) -> Reply:
         """The reply of the command that was given."""
         kind = context.understanding.name.rpartition(".")[2]
+        if kind == "settings":
+            return places.respond(context)
         if not context.argument:
             return _show(context, kind)
         return _set_model(context) if kind == "model" else _set_persona(context)
@@ -26,9 +33,9 @@ class SettingsSkill:
 
 async def _show(context: SkillContext, kind: str) -> Reply:
     if kind == "model":
-        current, names = context.conversation.model or context.models.default, context.models.names()
+        current, names = context.model or context.models.default, context.models.names()
     else:
-        current, names = context.conversation.persona or context.settings.persona, context.personas.names()
+        current, names = context.persona, context.personas.names()
     others = ", ".join(f"`{short_name(name)}`" for name in names if name != current) or "–"
     yield TextDelta(context.texts.get(f"commands.{kind}_shown", name=short_name(current), others=others))
     yield Finished(act=Act(f"{kind}.show", {"name": current}))
@@ -36,7 +43,7 @@ async def _show(context: SkillContext, kind: str) -> Reply:
 
 async def _set_model(context: SkillContext) -> Reply:
     try:
-        name = chosen_model(context)
+        name = chosen_model(context, context.argument)
     except ParleyError as error:
         yield TextDelta(error.told(context.texts))
         yield Finished(act=Act("reject", {"reason": "unknown_model"}))
