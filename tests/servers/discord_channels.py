@@ -17,7 +17,7 @@ from tests.servers.discord_forms import (
     is_emoji,
     is_empty,
 )
-from tests.servers.discord_interactions import check_named_files, kept_files, uploads, written
+from tests.servers.discord_interactions import check_named_files, edited_flags, kept_files, uploads, written
 from tests.servers.discord_messages import Source, find, post, react, remove, remove_many, rewrite, view
 from tests.servers.discord_things import (
     DM,
@@ -57,7 +57,7 @@ def create_message(call: Call) -> Answer:
     check_named_files(call, message)
     _check_allowed(bot, channel, call, message)
     reply_to = _reply_to(call, channel, message)
-    fields = written(message) | {"flags": message.get("flags", 0), "tts": message.get("tts", False)}
+    fields = written(message) | {"flags": message.get("flags") or 0, "tts": message.get("tts", False)}
     if message.get("nonce") is not None:
         fields["nonce"] = message["nonce"]
     made = post(
@@ -132,8 +132,7 @@ def edit_message(call: Call) -> Answer:
         raise refused(50083)
     check_named_files(call, body, before)
     fields = written(body)
-    if "flags" in body:
-        fields["flags"] = before["flags"] & ~(1 << 2) | (body["flags"] or 0) & (1 << 2)
+    fields["flags"] = edited_flags(before, body)
     if "attachments" in body or call.files:
         fields["attachments"] = kept_files(before, body) + [file.id for file in uploads(call, channel, body)]
     if is_empty(before | fields):

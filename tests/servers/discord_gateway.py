@@ -191,6 +191,8 @@ class Gateway:
         writer, listener = asyncio.create_task(connection.write()), asyncio.create_task(self._listen(connection))
         try:
             await asyncio.wait({writer, listener}, return_when=asyncio.FIRST_COMPLETED)
+            if listener.done():
+                listener.result()  # a mistake of this server is not to be passed over
             listener.cancel()
             if connection.ended_here and (code := await writer):
                 # Only once nobody listens any more does a close wait for that of the other side.
@@ -342,7 +344,8 @@ class Gateway:
 
     def _tell_members(self, session: Session, data: Any) -> None:
         """Answer op 8: everybody, those with a name that begins so, or those named."""
-        guild = self.world.guilds.get(int(data["guild_id"])) if isinstance(data, dict) else None
+        number = str(data.get("guild_id")) if isinstance(data, dict) else ""
+        guild = self.world.guilds.get(int(number)) if number.isdecimal() else None
         if guild is None or session.bot.id not in guild.members:
             return
         wanted = {int(each) for each in data.get("user_ids") or ()}

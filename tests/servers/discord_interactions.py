@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.servers.discord_checks import ApiError, Form, refused
-from tests.servers.discord_forms import EDIT, EPHEMERAL, LOADING, RESPONSE, WEBHOOK, check_message, is_empty
+from tests.servers.discord_forms import (
+    EDIT,
+    EPHEMERAL,
+    LOADING,
+    RESPONSE,
+    SUPPRESS_EMBEDS,
+    WEBHOOK,
+    check_message,
+    is_empty,
+)
 from tests.servers.discord_messages import CONTEXT_MENU, DEFAULT, SLASH, Source, post, remove, rewrite, view
 from tests.servers.discord_things import Account, BotAccount, Channel, File
 from tests.servers.discord_wire import Call
@@ -50,11 +59,6 @@ class Interaction:
     waiting: bool = False
     """Whether the answer was deferred, and nothing has come yet."""
     failed: bool = False
-
-    @property
-    def only_for(self) -> int | None:
-        """The person who alone sees the original answer, if it is private."""
-        return None if self.original is None else self.original.get("only_for")
 
     def metadata(self) -> Json:
         """What messages say about the interaction that they answer."""
@@ -109,6 +113,8 @@ class Interactions:
             raise refused(10015)
         if self.world.now() - found.at > TOKEN_SECONDS:
             raise refused(50027)
+        if found.channel.gone:
+            raise refused(10003)
         return found
 
 
@@ -153,6 +159,8 @@ def answer(call: Call) -> tuple[int, Any]:
         raise refused(40060)
     if call.world.now() - interaction.at > ANSWER_SECONDS:
         raise refused(10062)
+    if interaction.channel.gone:
+        raise refused(10003)
     form = Form(call.body, strict=call.world.strict)
     body = form.fields((), call.body, {"type", "data"}, required=("type",))
     on_message = (DEFERRED_UPDATE, UPDATE) if interaction.kind == COMPONENT else ()
@@ -174,7 +182,7 @@ def _do(call: Call, interaction: Interaction, kind: int, data: Json) -> None:
         interaction.original = _edited(call, interaction, _current(interaction, interaction.message), message)
     elif kind == DEFERRED:
         message = check_message(data, RESPONSE, ephemeral=True, strict=world.strict)
-        private = message.get("flags", 0) & EPHEMERAL
+        private = (message.get("flags") or 0) & EPHEMERAL
         interaction.original = _posted(call, interaction, {"flags": private | LOADING}, private=bool(private))
         interaction.waiting = True
     else:
@@ -224,7 +232,7 @@ def get_response(call: Call) -> tuple[int, Any]:
 def edit_response(call: Call) -> tuple[int, Any]:
     """PATCH /webhooks/{application}/{token}/messages/{message}."""
     interaction, message = _named(call)
-    body = check_message(call.body, EDIT | {"poll"}, files=len(call.files), strict=call.world.strict)
+    body = check_message(call.body, EDIT | {"poll"}, files=len(call.files), ephemeral=True, strict=call.world.strict)
     after = _edited(call, interaction, message, body)
     if interaction.original is not None and interaction.original["id"] == after["id"]:
         interaction.original = after
@@ -267,7 +275,7 @@ def _post(call: Call, interaction: Interaction, message: Json) -> Json:
     if is_empty(message, files=len(call.files)):
         raise refused(50006)
     check_named_files(call, message)
-    flags = message.get("flags", 0)
+    flags = message.get("flags") or 0
     fields = written(message) | {"flags": flags}
     return _posted(call, interaction, fields, private=bool(flags & EPHEMERAL), allowed=message.get("allowed_mentions"))
 
@@ -299,7 +307,7 @@ def _edited(call: Call, interaction: Interaction, before: Json, body: Json) -> J
         fields["attachments"] = kept_files(before, body) + [file.id for file in uploads(call, channel, body)]
     if is_empty(before | fields):
         raise refused(50006)
-    fields["flags"] = before["flags"] & ~LOADING
+    fields["flags"] = edited_flags(before, body) & ~LOADING
     source = Source(interaction.bot.account, interaction.bot, interaction.bot.id, interaction.metadata())
     after = rewrite(call.world, channel, source, before, fields, body.get("allowed_mentions"))
     if interaction.original is not None and interaction.original["id"] == after["id"]:
@@ -319,6 +327,12 @@ def written(message: Json) -> Json:
         if name in message:
             fields[name] = message[name] or []
     return fields
+
+
+def edited_flags(before: Json, body: Json) -> int:
+    """The flags of a message after an edit, which can only hide embeds or show them again."""
+    flags: int = before["flags"]
+    return flags & ~SUPPRESS_EMBEDS | (body["flags"] or 0) & SUPPRESS_EMBEDS if "flags" in body else flags
 
 
 def uploads(call: Call, channel: Channel, body: Any) -> list[File]:

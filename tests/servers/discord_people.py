@@ -169,6 +169,7 @@ class Person:
         raise LookupError(f"no menu {menu!r} below message {shown.message_id}")
 
     def _press(self, channel: Channel, shown: Shown, data: Json) -> Interaction:
+        self._check_present(channel)
         if shown.only_for not in (None, self.id):
             raise LookupError(f"message {shown.message_id} is not for {self.account.name}")
         message = channel.messages.get(shown.message_id) or channel.private[shown.message_id]
@@ -298,5 +299,7 @@ class Person:
         """A test that lets somebody speak where they are not has a mistake."""
         if channel.gone:
             raise ValueError(f"{channel.name!r} is gone")
+        if channel.recipient is not None and channel.recipient is not self.account:
+            raise ValueError(f"{self.account.name} is not in that conversation")
         if channel.guild and not self.account.is_webhook and self.id not in channel.guild.members:
             raise ValueError(f"{self.account.name} is not in {channel.guild.name!r}")

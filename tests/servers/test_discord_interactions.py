@@ -203,6 +203,7 @@ async def test_buttons_below_ephemeral_answers_work(commands: Scene) -> None:
     await interaction.edit_original_response(view=Choices())
     shown = commands.server.screen(commands.general, person=commands.ann)[-1]
     bob = commands.server.person("Bob")
+    commands.ann.invites(commands.guild, bob.account)
     with pytest.raises(LookupError, match="not for Bob"):
         bob.clicks(commands.general, shown, "Retry")
     commands.ann.clicks(commands.general, shown, "Retry")
@@ -250,6 +251,16 @@ async def test_a_deferred_answer_that_never_comes_is_a_failure(scene: Scene) -> 
     assert scene.server.screen(scene.general, person=scene.ann)[-1].kind == "thinking"
     scene.server.advance(15 * 60 + 1)
     assert len(scene.server.screen.history(scene.general, "failed")) == 1
+
+
+async def test_where_the_channel_is_gone_nothing_can_be_answered(scene: Scene) -> None:
+    await scene.channel.send("Try?", view=Choices())
+    scene.ann.clicks(scene.general, scene.server.screen(scene.general)[-1], "Retry")
+    interaction = await pressed(scene)
+    scene.ann.deletes_channel(scene.general)
+    with pytest.raises(discord.NotFound) as refused:
+        await interaction.response.send_message("Here?")
+    assert refused.value.code == 10003
 
 
 async def test_an_interaction_is_answered_once_and_before_any_follow_up(scene: Scene) -> None:
