@@ -60,7 +60,7 @@ def get_gateway(call: Call) -> Answer:
     """GET /gateway/bot."""
     limit = {"total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": 1}
     address = call.world.url.replace("http", "ws", 1) + "/gateway"
-    return 200, {"url": address, "shards": 1, "session_start_limit": limit}
+    return 200, {"url": address, "shards": call.world.shards, "session_start_limit": limit}
 
 
 def create_dm(call: Call) -> Answer:

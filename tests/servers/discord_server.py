@@ -96,6 +96,7 @@ class DiscordServer(Moments):
         strict: refuse fields that Discord would ignore (see discord_checks).
         largest_file: in bytes, for all files of one message.
         heartbeat_seconds: how often clients shall say that they live.
+        shards: how many GET /gateway/bot recommends.
         port: where to listen; 0 takes a free one.
     """
 
@@ -110,6 +111,7 @@ class DiscordServer(Moments):
         strict: bool = True,
         largest_file: int = 25 * 1024 * 1024,
         heartbeat_seconds: float = 41.25,
+        shards: int = 1,
         port: int = 0,
     ) -> None:
         super().__init__(clock)
@@ -126,6 +128,7 @@ class DiscordServer(Moments):
             largest_file=largest_file,
         )
         self.gateway.world = self.world
+        self.world.shards = shards
         self.interactions = Interactions(self.world)
         self.url = ""
         self._governor = Governor(limits)

@@ -72,6 +72,7 @@ class World:
         self.largest_file = largest_file
         self.nonce_seconds = nonce_seconds
         self.url = ""
+        self.shards = 1
         self.bots: dict[str, BotAccount] = {}
         self.accounts: dict[int, Account] = {}
         self.guilds: dict[int, Guild] = {}

@@ -106,6 +106,19 @@ async def test_shards_hear_of_their_own_guilds() -> None:
                 assert {guild.id for guild in client.guilds} == share
 
 
+class Sharded(Listener, discord.AutoShardedClient):
+    """A client that asks how many shards it shall have."""
+
+
+async def test_a_client_takes_as_many_shards_as_are_recommended() -> None:
+    async with DiscordServer(limits=None, shards=2) as server, staged(server, Sharded()) as scene:
+        await server.wait_until(lambda: server.gateway.connected() == 2)
+        scene.ann.says(server.dm(scene.ann), "Once")
+        scene.ann.says(scene.general, "And once")
+        assert {message.content for message in await scene.heard(2)} == {"Once", "And once"}
+        assert server.gateway.counted["identify"] == 2
+
+
 # -- sessions -----------------------------------------------------------------------------------------------
 
 
