@@ -99,8 +99,12 @@ class SqlLedger:
         targets = [parcel.target for parcel in parcels if parcel.method in CHANGES]
 
         def finish(connection: Connection) -> list[Parcel]:
-            connection.execute(_FINISH, {"finished": arrival_ids, "now": at})
-            connection.execute(_CLEAR_PREVIEWS, {"answered": arrival_ids, "kept": targets})
+            for arrival_id in arrival_ids:
+                connection.execute(_FINISH, {"finished": arrival_id, "now": at})
+                if targets:
+                    connection.execute(_CLEAR_OTHER_PREVIEWS, {"answered": arrival_id, "kept": targets})
+                else:
+                    connection.execute(_CLEAR_PREVIEWS, {"answered": arrival_id})
             return _post(connection, parcels, at)
 
         return await self._database.write(finish)
@@ -258,10 +262,27 @@ def _arrival_of(row: Row[Any]) -> Arrival | None:
 
 
 def _post(connection: Connection, parcels: Sequence[ParcelDraft], at: datetime) -> list[Parcel]:
-    return [_parcel_of(connection.execute(_POST, _row_of(parcel, at)).one()) for parcel in parcels]
+    return [_post_one(connection, parcel, at) for parcel in parcels]
 
 
-def _row_of(parcel: ParcelDraft, at: datetime) -> dict[str, object]:
+def _post_one(connection: Connection, draft: ParcelDraft, at: datetime) -> Parcel:
+    row = _row_of(draft, at)
+    parcel_id = connection.execute(_POST, row).scalar_one()
+    return Parcel(
+        address=draft.address,
+        content=content_of(row["content"]),  # as it is kept, which no text that is none survives
+        method=draft.method,
+        target=draft.target,
+        turn_id=draft.turn_id,
+        arrival_id=draft.arrival_id,
+        state=draft.state,
+        is_repeat=draft.is_repeat,
+        id=parcel_id,
+        created_at=at,
+    )
+
+
+def _row_of(parcel: ParcelDraft, at: datetime) -> dict[str, Any]:
     address = parcel.address
     return {
         "channel": address.channel,
@@ -345,15 +366,15 @@ def _is_in(address: Address) -> ColumnElement[bool]:
 
 _FINISH = (
     update(inbox)
-    .where(inbox.c.id.in_(bindparam("finished", expanding=True)))
+    .where(inbox.c.id == bindparam("finished"))
     .values(state=DONE, payload=None, finished_at=bindparam("now"))
 )
 _CLEAR_PREVIEWS = delete(outbox).where(
     outbox.c.state == ParcelState.PREVIEW.value,
-    outbox.c.arrival_id.in_(bindparam("answered", expanding=True)),
-    outbox.c.receipt.not_in(bindparam("kept", expanding=True)),
+    outbox.c.arrival_id == bindparam("answered"),
 )
-_POST = insert(outbox).returning(outbox)
+_CLEAR_OTHER_PREVIEWS = _CLEAR_PREVIEWS.where(outbox.c.receipt.not_in(bindparam("kept", expanding=True)))
+_POST = insert(outbox).returning(outbox.c.id)
 _ATTEMPT = (
     update(outbox)
     .where(outbox.c.id == bindparam("parcel"), outbox.c.state.in_(UNSENT))

@@ -24,7 +24,7 @@ EMPTY: Mapping[type, object] = {str: "", bool: False, int: 0, float: 0.0}
 
 def payload_of_update(update: Update) -> dict[str, Any]:
     """The update as JSON, without its address, which stands in columns of its own."""
-    payload: dict[str, Any] = _jsonable(asdict(update))
+    payload: dict[str, Any] = _jsonable(update)
     del payload["message"]["address"]
     return payload
 
@@ -45,7 +45,7 @@ def update_of(payload: Mapping[str, Any], address: Address) -> Update:
 
 def payload_of_content(content: Content) -> dict[str, Any]:
     """The content as JSON."""
-    payload: dict[str, Any] = _jsonable(asdict(content))
+    payload: dict[str, Any] = _jsonable(content)
     return payload
 
 
@@ -60,18 +60,26 @@ def content_of(payload: Mapping[str, Any] | None) -> Content:
 
 
 def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _jsonable(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(part) for part in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
+    # every message comes by here: `dataclasses.asdict` and a second walk would take three times as long
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, str):
         # half of a surrogate pair is no text to every database; one sign stays one sign, so that spans fit
-        return HALF_OF_A_PAIR.sub("\ufffd", value)
-    return value
+        return value if value.isascii() else HALF_OF_A_PAIR.sub("\ufffd", value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_jsonable(part) for part in value]
+    if names := _field_names(value.__class__):
+        return {name: _jsonable(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {key: _jsonable(part) for key, part in value.items()}
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+@cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 _hints = cache(get_type_hints)

@@ -7,9 +7,9 @@ It holds until it is written to: through the same `Database`, which is told here
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from bot.types import Turn
 
@@ -95,6 +95,14 @@ class Way:
 
     since: int | None
     turns: tuple[Turn, ...]
+    bytes: int
+    """What it takes, about."""
+
+    @classmethod
+    def of(cls, since: int | None, turns: Iterable[Turn]) -> Self:
+        """The way that these turns are."""
+        turns = tuple(turns)
+        return cls(since, turns, sum(map(_bytes_of, turns)))
 
     def starting(self, since: int | None) -> Way | None:
         """The way from another turn; None where this one does not tell."""
@@ -102,15 +110,15 @@ class Way:
             return self
         for index, turn in enumerate(self.turns):
             if turn.id == since:
-                return Way(since, self.turns[index:])
+                return Way.of(since, self.turns[index:])
         return None
 
     def going_on(self, turn: Turn) -> Way | None:
         """The way with a turn at its end; None where that does not come after it."""
         if turn.parent_id != (self.turns[-1].id if self.turns else None):
             return None
-        return Way(self.since, (*self.turns, turn))
+        return Way(self.since, (*self.turns, turn), self.bytes + _bytes_of(turn))
 
-    def bytes(self) -> int:
-        """What it takes, about."""
-        return sum(VALUE_BYTES + len(turn.text) for turn in self.turns)
+
+def _bytes_of(turn: Turn) -> int:
+    return VALUE_BYTES + len(turn.text)

@@ -36,7 +36,7 @@ class SqlStore:
         self._database = database
         self._settings: Remembered[tuple[str, str], str | None] = Remembered(database.epoch)
         self._conversations: Remembered[int, Conversation | None] = Remembered(database.epoch)
-        self._ways: Remembered[int, Way] = Remembered(database.epoch, more_bytes=Way.bytes)
+        self._ways: Remembered[int, Way] = Remembered(database.epoch, more_bytes=lambda way: way.bytes)
 
     # -- conversations --------------------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class SqlStore:
 
         async def read() -> Way:
             turns = await self._database.read(lambda connection: tree.path(connection, conversation_id, since=since))
-            return Way(since, tuple(turns))
+            return Way.of(since, turns)
 
         known = self._ways.get(conversation_id)
         if known and (way := known.starting(since)):
