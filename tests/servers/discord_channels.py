@@ -283,6 +283,17 @@ def _open(call: Call, body: Json, kind: int, message_id: int, needed: int) -> An
     return 201, thread.wire(me=call.bot.id)
 
 
+def get_archived_threads(call: Call) -> Answer:
+    """GET /channels/{channel}/threads/archived/{public or private}: those that the bot sees, the newest first."""
+    channel = call.world.reach(call.bot, call.id("channel"), may.READ_MESSAGE_HISTORY)
+    kind = PRIVATE_THREAD if call.path["kind"] == "private" else PUBLIC_THREAD
+    below = [each for each in channel.guild.channels.values() if each.parent is channel] if channel.guild else []
+    there = [each for each in below if each.archived and each.type == kind and call.world.sees(call.bot.id, each)]
+    wired = [each.wire(me=call.bot.id) for each in sorted(there, key=lambda each: -each.id)]
+    members = [each["member"] for each in wired if "member" in each]
+    return 200, {"threads": wired, "members": members, "has_more": False}
+
+
 def join_thread(call: Call) -> Answer:
     """PUT /channels/{channel}/thread-members/@me."""
     return _membership(call, lambda thread: thread.members.add(call.bot.id))

@@ -108,8 +108,8 @@ class Form:
 
     def text(self, path: Path, value: Any, *, least: int = 0, most: int | None = None) -> str:
         """A string of `least` to `most` characters; empty where it is none."""
-        if not isinstance(value, str) or not _is_encodable(value):
-            self.wrong(path, "STRING_TYPE_CONVERT", f"Could not interpret {value!a} as string.")
+        if not isinstance(value, str):
+            self.wrong(path, "STRING_TYPE_CONVERT", f"Could not interpret {value!r} as string.")
             return ""
         text: str = value
         if least and not text:
@@ -168,12 +168,3 @@ class Form:
         if not any(type(value) is type(each) and value == each for each in choices):
             listed = ", ".join(str(each) for each in choices)
             self.wrong(path, "BASE_TYPE_CHOICES", f"Value must be one of {{{listed}}}.")
-
-
-def _is_encodable(text: str) -> bool:
-    """Whether a text has no half of a surrogate pair, which JSON can carry and UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -38,9 +38,9 @@ def register_all(world: World, bot: BotAccount, guild_id: int, body: Any) -> lis
     """Replace all commands of a bot, global ones or a guild's; ids stay where names do."""
     form = Form(body, strict=world.strict)
     listed = [_check(form, (place,), each) for place, each in enumerate(form.items((), body, most=130))]
-    seen: set[tuple[Any, Any]] = set()
+    seen: set[tuple[str, str]] = set()
     for place, each in enumerate(listed):
-        key = (each.get("type", CHAT_INPUT), each.get("name"))
+        key = (str(each.get("type", CHAT_INPUT)), str(each.get("name")))
         if key in seen:
             words = "Application command names must be unique"
             form.wrong((place, "name"), "APPLICATION_COMMANDS_DUPLICATE_NAME", words)

@@ -215,10 +215,10 @@ def _check_part(form: Form, path: Path, part: Any, seen: set[str]) -> None:
         choices = ", ".join(str(each) for each in (BUTTON, *SELECTS))
         form.wrong((*path, "type"), "UNION_TYPE_CHOICES", f"Value of field 'type' must be one of ({choices}).")
         return
-    custom = part.get("custom_id")
-    if custom is not None and custom in seen:
+    custom = str(part.get("custom_id"))
+    if part.get("custom_id") is not None and custom in seen:
         form.wrong((*path, "custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated")
-    seen.add(str(custom))
+    seen.add(custom)
 
 
 def _check_button(form: Form, path: Path, value: Json) -> None:
@@ -278,7 +278,7 @@ def _check_options(form: Form, path: Path, value: Any) -> None:
             form.text((*where, "description"), option["description"], most=100)
         if option.get("emoji") is not None:
             _check_emoji(form, (*where, "emoji"), option["emoji"])
-        if option.get("value") in values:
+        if str(option.get("value")) in values:
             words = "The specified option value is already used"
             form.wrong((*where, "value"), "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", words)
         values.add(str(option.get("value")))
@@ -291,8 +291,8 @@ def _check_emoji(form: Form, path: Path, value: Any) -> None:
 
 
 def is_emoji(text: str) -> bool:
-    """Whether `text` could be one emoji: no letters, no spaces, or a digit that is dressed as a key."""
-    return bool(text) and len(text) <= 12 and not text.isascii() and not any(char.isalpha() for char in text)
+    """Whether `text` could be one emoji: no letters (but ℹ), no spaces, or a digit that is dressed as a key."""
+    return 0 < len(text) <= 12 and not text.isascii() and not any(char.isalpha() for char in text.lstrip("ℹ"))
 
 
 # -- threads ------------------------------------------------------------------------------------------------

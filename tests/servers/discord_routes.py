@@ -14,6 +14,7 @@ from tests.servers.discord_checks import Form, refused
 from tests.servers.discord_commands import register, register_all
 from tests.servers.discord_gateway import application_flags
 from tests.servers.discord_wire import Call
+from tests.servers.discord_world import MEMBERS
 
 Json = dict[str, Any]
 Answer = tuple[int, Any]
@@ -61,6 +62,11 @@ def get_gateway(call: Call) -> Answer:
     limit = {"total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": 1}
     address = call.world.url.replace("http", "ws", 1) + "/gateway"
     return 200, {"url": address, "shards": call.world.shards, "session_start_limit": limit}
+
+
+def get_dms(call: Call) -> Answer:
+    """GET /users/@me/channels: bots are not told."""
+    return 200, []
 
 
 def create_dm(call: Call) -> Answer:
@@ -117,6 +123,15 @@ def get_member(call: Call) -> Answer:
     if number not in guild.members:
         raise refused(10007 if number in call.world.accounts else 10013)
     return 200, guild.members[number].wire()
+
+
+def get_members(call: Call) -> Answer:
+    """GET /guilds/{guild}/members: only with the privileged intent."""
+    guild = call.world.reach_guild(call.bot, call.id("guild"))
+    if not call.bot.granted & MEMBERS:
+        raise refused(50001)
+    limit, after = call.number("limit", 1, least=1, most=1000), call.number("after", 0, least=0, most=2**64)
+    return 200, [guild.members[number].wire() for number in sorted(guild.members) if number > after][:limit]
 
 
 def get_active_threads(call: Call) -> Answer:
@@ -196,6 +211,7 @@ ROUTES = (
     _route("GET", "/users/@me", "get_me", get_me),
     _route("GET", "/users/@me/guilds", "get_guilds", get_guilds),
     _route("DELETE", "/users/@me/guilds/{guild}", "leave_guild", leave_guild),
+    _route("GET", "/users/@me/channels", "get_dms", get_dms),
     _route("POST", "/users/@me/channels", "create_dm", create_dm),
     _route("GET", "/users/{user}", "get_user", get_user),
     _route("GET", "/oauth2/applications/@me", "get_application", get_application),
@@ -203,6 +219,7 @@ ROUTES = (
     _route("GET", "/guilds/{guild}", "get_guild", get_guild),
     _route("GET", "/guilds/{guild}/channels", "get_guild_channels", get_guild_channels),
     _route("GET", "/guilds/{guild}/roles", "get_roles", get_roles),
+    _route("GET", "/guilds/{guild}/members", "get_members", get_members),
     _route("GET", "/guilds/{guild}/members/{user}", "get_member", get_member),
     _route("GET", "/guilds/{guild}/threads/active", "get_active_threads", get_active_threads),
     _route("GET", "/channels/{channel}", "get_channel", channels.get_channel),
@@ -219,6 +236,7 @@ ROUTES = (
     _route("PUT", f"{_REACTION}/@me", "add_reaction", channels.add_reaction),
     _route("DELETE", f"{_REACTION}/{{user}}", "remove_reaction", channels.remove_reaction),
     _route("POST", "/channels/{channel}/threads", "create_thread", channels.create_thread),
+    _route("GET", "/channels/{channel}/threads/archived/{kind}", "get_archived", channels.get_archived_threads),
     _route("POST", f"{_MESSAGE}/threads", "create_thread", channels.create_thread_from_message),
     _route("PUT", "/channels/{channel}/thread-members/@me", "join_thread", channels.join_thread),
     _route("DELETE", "/channels/{channel}/thread-members/@me", "leave_thread", channels.leave_thread),

@@ -94,9 +94,12 @@ async def _read_parts(parts: MultipartReader) -> tuple[Any, dict[int, tuple[str,
 
 def _parsed(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        value = json.loads(raw)
+        if b"\\u" in raw:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except ValueError:
         raise refused(50109) from None
+    return value
 
 
 def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> web.Response:

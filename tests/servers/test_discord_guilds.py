@@ -57,6 +57,15 @@ async def test_a_bot_may_rename_its_own_threads_only(scene: Scene) -> None:
         await scene.client.guilds[0].threads[0].edit(name="Mine")
 
 
+async def test_sleeping_threads_and_members_can_be_listed(scene: Scene) -> None:
+    awake, asleep = (scene.ann.opens_thread(scene.general, name) for name in ("Awake", "Asleep"))
+    scene.ann.archives(asleep)
+    guild = scene.client.guilds[0]
+    assert [thread.id for thread in await guild.active_threads()] == [awake.id]
+    assert [thread.id async for thread in scene.channel.archived_threads()] == [asleep.id]
+    assert {member.display_name async for member in guild.fetch_members()} == {"Ann", "Parley"}
+
+
 async def test_a_locked_thread_takes_no_messages(scene: Scene) -> None:
     thread = scene.ann.opens_thread(scene.general, "Done")
     scene.ann.archives(thread, locked=True)
