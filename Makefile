@@ -51,6 +51,7 @@ bench-channels: ## Measure a channel beside a bare echo bot (minutes)
 	@$(BIN)/python -m benchmarks.channel_throughput $(ARGS)
 	@$(BIN)/python -m benchmarks.channel_latency $(ARGS)
 	@$(BIN)/python -m benchmarks.channel_fairness $(ARGS)
+	@$(BIN)/python -m benchmarks.discord_servers $(ARGS)
 
 chaos: ## Kill the program 300 times while people talk, and see that nothing is lost (minutes)
 	@sh scripts/setup.sh test
