@@ -25,6 +25,7 @@ from tests.servers.discord_forms import (
     is_empty,
 )
 from tests.servers.discord_messages import CONTEXT_MENU, DEFAULT, SLASH, Source, post, remove, rewrite, view
+from tests.servers.discord_modals import check_modal
 from tests.servers.discord_things import Account, BotAccount, Channel, File
 from tests.servers.discord_wire import Call
 from tests.servers.discord_world import World
@@ -32,8 +33,8 @@ from tests.servers.discord_world import World
 Json = dict[str, Any]
 ANSWER_SECONDS = 3
 TOKEN_SECONDS = 15 * 60
-COMMAND, COMPONENT = 2, 3
-MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE = 4, 5, 6, 7
+COMMAND, COMPONENT, SUBMITTED = 2, 3, 5
+MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, MODAL = 4, 5, 6, 7, 9
 NO_ANSWER = "The application did not respond"
 KEPT = 1000
 
@@ -59,6 +60,8 @@ class Interaction:
     waiting: bool = False
     """Whether the answer was deferred, and nothing has come yet."""
     failed: bool = False
+    modal: Json | None = None
+    """The form that it was answered with, as long as nobody has sent it."""
 
     def metadata(self) -> Json:
         """What messages say about the interaction that they answer."""
@@ -163,8 +166,9 @@ def answer(call: Call) -> tuple[int, Any]:
         raise refused(10003)
     form = Form(call.body, strict=call.world.strict)
     body = form.fields((), call.body, {"type", "data"}, required=("type",))
-    on_message = (DEFERRED_UPDATE, UPDATE) if interaction.kind == COMPONENT else ()
-    form.choice(("type",), body.get("type"), (MESSAGE, DEFERRED, *on_message))
+    on_message = (DEFERRED_UPDATE, UPDATE) if interaction.message is not None else ()
+    opening = () if interaction.kind == SUBMITTED else (MODAL,)
+    form.choice(("type",), body.get("type"), (MESSAGE, DEFERRED, *on_message, *opening))
     form.finish()
     _do(call, interaction, body["type"], body.get("data") or {})
     interaction.answer = body["type"]
@@ -177,6 +181,8 @@ def _do(call: Call, interaction: Interaction, kind: int, data: Json) -> None:
     world = call.world
     if kind == DEFERRED_UPDATE:
         interaction.original = interaction.message
+    elif kind == MODAL:
+        interaction.modal = check_modal(data, strict=world.strict)
     elif kind == UPDATE:
         message = check_message(data, RESPONSE, files=len(call.files), ephemeral=True, strict=world.strict)
         interaction.original = _edited(call, interaction, _current(interaction, interaction.message), message)

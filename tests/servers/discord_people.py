@@ -15,8 +15,9 @@ from typing import Any
 
 from tests.servers import discord_permissions as may
 from tests.servers.discord_commands import CHAT_INPUT, MESSAGE, filled_in, find_command
-from tests.servers.discord_interactions import COMMAND, COMPONENT, Interaction, Interactions
+from tests.servers.discord_interactions import COMMAND, COMPONENT, SUBMITTED, Interaction, Interactions
 from tests.servers.discord_messages import Source, find, post, react, remove, remove_many, rewrite, view
+from tests.servers.discord_modals import filled
 from tests.servers.discord_news import forward, pin
 from tests.servers.discord_permissions import Overwrite
 from tests.servers.discord_screen import Shown
@@ -206,6 +207,13 @@ class Person:
         if "guild_id" in found:
             data["guild_id"] = found["guild_id"]
         return self._begin(owner, channel, COMMAND, data, None)
+
+    def submits(self, interaction: Interaction, **values: str) -> Interaction:
+        """Send the form that an interaction was answered with, filled in by custom_id; LookupError without one."""
+        if interaction.modal is None:
+            raise LookupError("no form was opened")
+        data, interaction.modal = filled(interaction.modal, values), None
+        return self._begin(interaction.bot, interaction.channel, SUBMITTED, data, interaction.message)
 
     def _find(self, channel: Channel, name: str, kind: int, bot: BotAccount | None) -> tuple[BotAccount, Json]:
         self._check_present(channel)

@@ -25,7 +25,7 @@ What people do stands in discord_people, what they see in discord_screen, what c
 events) and discord_gateway (connections), which calls there are in discord_routes, what is refused in discord_checks
 and discord_forms. Tests assert on the screen, not on calls.
 
-What is not as in reality: there are no voice, polls, stickers, custom emoji, forums, modals, autocompletion and
+What is not as in reality: there are no voice, polls, stickers, custom emoji, forums, autocompletion and
 components of version 2; slow mode, time-outs and bans are missing; people may write where they have no permission; a
 session can be resumed for ever. Errors have Discord's codes and form; the words about single fields are not all to the
 letter.

@@ -274,3 +274,45 @@ async def test_an_interaction_is_answered_once_and_before_any_follow_up(scene: S
     with pytest.raises(discord.HTTPException) as again:
         await interaction.response.send_message("Twice")
     assert (early.value.code, again.value.code) == (10015, 40060)
+
+
+# -- modals -------------------------------------------------------------------------------------------------
+
+
+class Question(ui.Modal, title="A question"):
+    """Asks for a question, and answers it."""
+
+    question: ui.TextInput[Question] = ui.TextInput(label="What?", max_length=20)
+    about: ui.TextInput[Question] = ui.TextInput(label="About", required=False, default="all of it")
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        await interaction.response.send_message(f"{self.question.value}: {self.about.value}", ephemeral=True)
+
+
+class Asking(Listener):
+    """A client whose command opens a form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tree = app_commands.CommandTree(self)
+        self.tree.command(name="ask", description="Ask something")(self.ask)
+
+    async def setup_hook(self) -> None:
+        await self.tree.sync()
+
+    async def ask(self, interaction: discord.Interaction) -> None:
+        """Open the form."""
+        await interaction.response.send_modal(Question())
+
+
+async def test_a_form_is_filled_in_and_answered() -> None:
+    async with DiscordServer(limits=None) as server, staged(server, Asking()) as scene:
+        asked = scene.ann.uses(scene.general, "ask")
+        await server.wait_until(lambda: asked.modal)
+        assert asked.modal is not None and asked.modal["title"] == "A question"
+        with pytest.raises(LookupError):
+            scene.ann.submits(asked, question="")
+        [first, _] = [row["components"][0]["custom_id"] for row in asked.modal["components"]]
+        scene.ann.submits(asked, **{first: "Why?"})
+        await server.wait_until(lambda: server.screen.from_bots(scene.general, person=scene.ann) == ["Why?: all of it"])
+        assert server.screen.from_bots(scene.general) == []
