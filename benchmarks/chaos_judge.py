@@ -208,11 +208,15 @@ def _compare(questions: Sequence[Question], shown: Sequence[Piece], excuses: int
     verdict.counted["given_up"] += min(excuses, len(missing))
     for number in missing[excuses:]:
         verdict.note("lost", f"{chat}: q{number}")
+    excuses = max(0, excuses - len(missing))
     for question in questions:
         found = versions.get(question.number, [])
         if len(found) > 1:
             verdict.note("unmarked_duplicates", f"{chat}: q{question.number} as {found}")
-        if found and question.version not in found:
+        if found and question.version not in found and excuses:
+            verdict.counted["given_up"] += 1
+            excuses -= 1
+        elif found and question.version not in found:
             verdict.note("edits_lost", f"{chat}: q{question.number} shows {found} instead of {question.version}")
     asked = {question.number: place for place, question in enumerate(questions)}
     places = [asked[number] for number in versions if number in asked]

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 from benchmarks.chaos_platforms import Platform
-from benchmarks.chaos_program import ADAPTER, DIE_AT
+from benchmarks.chaos_program import ADAPTER, DIE_AT, DIE_ON
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60.0
@@ -25,7 +25,7 @@ DEAD_PARCELS = "SELECT count(*) FROM outbox WHERE state = 'dead'"
 
 
 def _environment(**variables: str) -> dict[str, str]:
-    foreign = ("PARLEY_", "TELEGRAM_", "DISCORD_", "OPENAI_", DIE_AT, ADAPTER)
+    foreign = ("PARLEY_", "TELEGRAM_", "DISCORD_", "OPENAI_", DIE_AT, DIE_ON, ADAPTER)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**kept, "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", **variables}
 
@@ -62,11 +62,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 class Program:
     """`parley run` over one data folder, in one life after the other."""
 
-    def __init__(self, folder: Path, platform: Platform, *, url: str) -> None:
+    def __init__(self, folder: Path, platform: Platform, *, url: str, dies_on: str = "") -> None:
         self.home = folder / "home"
         self.log: deque[str] = deque(maxlen=20_000)
         """What it complained of: the end of it."""
         self.complaints = 0
+        self._dies_on = dies_on
         self._config = folder / "parley.toml"
         filled = platform.configuration.format(url=url, websocket=url.replace("http", "ws", 1))
         self._config.write_text(filled, encoding="utf-8")
@@ -77,7 +78,9 @@ class Program:
 
     async def start(self, *, die_at: str = "") -> None:
         """Begin a life; it may end itself (see chaos_program)."""
-        variables = {"PARLEY_HOME": str(self.home), ADAPTER: self._adapter} | ({DIE_AT: die_at} if die_at else {})
+        deaths = {DIE_AT: die_at, DIE_ON: self._dies_on}
+        variables = {"PARLEY_HOME": str(self.home), ADAPTER: self._adapter}
+        variables |= {name: value for name, value in deaths.items() if value}
         command = [sys.executable, "-m", "benchmarks.chaos_program", "--config", str(self._config), "run"]
         self._is_connected.clear()
         self._process = await asyncio.create_subprocess_exec(

@@ -1,7 +1,8 @@
-"""`parley`, except that it kills itself at a named point: `DIE_AT` in its environment is `point:when:count`.
+"""`parley`, except that it kills itself: at a named point, or when its model is given certain words.
 
-`when` is `before` or `after`, `count` the call at which it happens; points of the platform are methods of the class
-that `DIE_AT_ADAPTER` names. Wraps methods from outside: the program knows nothing of it.
+`DIE_AT` in its environment is `point:when:count`; `when` is `before` or `after`, `count` the call at which it happens,
+and points of the platform are methods of the class that `DIE_AT_ADAPTER` names. `DIE_ON` is what the model cannot bear,
+wherever in a prompt it stands. Wraps methods from outside: the program knows nothing of it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-DIE_AT, ADAPTER = "DIE_AT", "DIE_AT_ADAPTER"
+DIE_AT, DIE_ON, ADAPTER = "DIE_AT", "DIE_ON", "DIE_AT_ADAPTER"
 PLATFORM = "platform."
 POINTS = {
     # from the platform into the inbox, what is remembered, and out of the inbox again
@@ -67,10 +68,27 @@ def _deadly(method: Method, *, before: bool, count: int) -> Method:
     return call
 
 
+def poison(words: str) -> None:
+    """Let the process end, as a fault in native code would end it, when the scripted model reads these words."""
+    from bot.generation.echo import EchoGenerator
+    from bot.types import Prompt, Sampling
+
+    stream = EchoGenerator.stream
+
+    def deadly(generator: EchoGenerator, prompt: Prompt, sampling: Sampling) -> Any:
+        if any(words in message.content for message in prompt.messages):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return stream(generator, prompt, sampling)
+
+    setattr(EchoGenerator, "stream", deadly)  # noqa: B010 - a method is no variable to mypy
+
+
 def main() -> None:
     """Run the program."""
     from bot.cli import entry
 
+    if words := os.environ.get(DIE_ON):
+        poison(words)
     if where := os.environ.get(DIE_AT):
         arm(where)
     entry()

@@ -13,7 +13,7 @@ from bot.delivery.streaming import Channel, Preview
 from bot.ledger import Arrival, ParcelDraft
 from bot.protocols import Partner, Reply
 from bot.texts import Texts
-from bot.types import Failed, Finished, Message, ReplyEvent, Status, TextDelta, TurnState
+from bot.types import Failed, Finished, Message, ReplyEvent, Status, TextDelta, Turn, TurnState
 
 RETRY, UP, DOWN, WHY, STOP = "retry", "up", "down", "why", "stop"
 BUTTONS = (RETRY, UP, DOWN, WHY)
@@ -76,7 +76,7 @@ class Answering:
             reply_to=reply_target(message),
             stop_choice=texts.get("delivery.stop"),
         )
-        if any(each.update.message.is_resumed for each in arrivals):
+        if any(each.is_left_over or each.update.message.is_resumed for each in arrivals):
             preview.adopt(await self._channel.ledger.previews([each.id for each in arrivals]))
         if targets:
             preview.target = targets[0]
@@ -97,6 +97,18 @@ class Answering:
             key=preview.key,
         )
         return Answer(drafts, end.turn_id)
+
+    def again(self, answer: Turn, message: Message, texts: Texts, *, targets: Sequence[str]) -> list[ParcelDraft]:
+        """Let the messages that show an answer show it as it is remembered."""
+        end = Finished(state=answer.state, turn_id=answer.id)
+        return drafts_of(
+            self.parts(answer.text, end, replace(message, at=self._channel.now()), texts),
+            message.address,
+            targets=targets,
+            can_delete=self._channel.adapter.capabilities.can_delete,
+            choices=self._buttons(end, texts),
+            turn_id=answer.id,
+        )
 
     async def at_once(self, reply: Reply, message: Message, texts: Texts) -> list[Content]:
         """The parts of a reply that is not shown before it has ended."""

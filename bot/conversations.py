@@ -16,6 +16,9 @@ from bot.types import Address, Conversation, Message, Origin, Role, Turn, TurnDr
 
 Shown = Callable[[Address, str], Awaitable[int | None]]
 
+LEFT_OUT = "…"
+"""What a question says that must not be read any more."""
+
 
 class Conversations:
     """The conversations of a store, as addresses go on with them."""
@@ -134,6 +137,16 @@ class Conversations:
         """The question that a message became, and its answer; None where it became none (a command, say)."""
         question = await self._store.find_turn(message.address, message.id) if message.id else None
         return (question, await self.answer_of(question)) if question else None
+
+    async def forget(self, message: Message) -> list[int]:
+        """Delete the question that a message became, and its answers; the ids of the turns that are gone."""
+        found = await self.recall(message)
+        return await self._store.delete_exchange(found[0].id) if found else []
+
+    async def leave_out(self, message: Message) -> None:
+        """Delete what the question says that a message became; that it was there, and its answer, stay."""
+        if found := await self.recall(message):
+            await self._store.revise_turn(found[0].id, text=LEFT_OUT, at=message.at)
 
     async def answer_of(self, question: Turn) -> Turn | None:
         """The newest answer to it."""

@@ -333,8 +333,11 @@ class Engine:
 
     async def forget(self, message: Message) -> list[int]:
         """A message was deleted: it and its answer leave the memory. The turns that are gone."""
-        found = await self.recall(message)
-        return await self._store.delete_exchange(found[0].id) if found else []
+        return await self._conversations.forget(message)
+
+    async def leave_out(self, message: Message) -> None:
+        """What a message says leaves the memory; that it was there, and its answer, stay."""
+        await self._conversations.leave_out(message)
 
     # -- what a turn needs --------------------------------------------------------------------------------
 

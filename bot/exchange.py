@@ -24,6 +24,7 @@ from bot.errors import StorageError
 from bot.gestures import Gestures, Rate
 from bot.lane import Lane, with_message
 from bot.ledger import Arrival, ParcelDraft
+from bot.leftovers import MOST_ATTEMPTS, LeftOvers
 from bot.places import Places, Setting
 from bot.protocols import Partner, Reply
 from bot.texts import Texts
@@ -32,8 +33,6 @@ from bot.understanding.commands import command_name
 
 logger = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 5
-"""Starts of the program at which an arrival was found left over: then it is taken to be what ends the program."""
 STORAGE_RETRY_SECONDS = 2.0
 KNOWN_LANGUAGES = 10_000
 REMEMBERED_CHATS, MOST_CHATS = timedelta(days=30), 1000
@@ -77,7 +76,7 @@ class Exchange:
         self._languages: dict[str, str] = {}
         self._arrived: deque[Arrival] = deque()
         self._admits = False
-        self._left_over: set[int] = set()
+        self._left_over = LeftOvers(channel, partner, self._answering)
 
     # -- taking in ------------------------------------------------------------------------------------------
 
@@ -102,25 +101,10 @@ class Exchange:
 
     async def resume(self, arrivals: Sequence[Arrival]) -> None:
         """Deal with what an earlier run left over. What it had begun to answer goes on from there."""
-        self._left_over.update(arrival.id for arrival in arrivals)
-        admitted: list[Arrival] = []
-        for arrival in arrivals:
-            if arrival.attempts >= MOST_ATTEMPTS:
-                await self._give_up(arrival)
-                continue
-            message = arrival.update.message
-            if arrival.update.kind is UpdateKind.MESSAGE and await self._partner.recall(message):
-                arrival = with_message(arrival, replace(message, is_resumed=True))
-            if let_in := await self._admitted(arrival, counts=False):
-                admitted.append(let_in)
+        taken_up = await self._left_over.take_up(arrivals)
+        admitted = [let_in for each in taken_up if (let_in := await self._admitted(each, counts=False))]
         for arrival in admitted:  # at once, so that what was one turn is one again
             await self._take_in(arrival)
-
-    async def _begin(self, arrivals: Sequence[Arrival]) -> None:
-        """Count the attempt, for those that an earlier run left over: not while they only wait for others."""
-        if ids := [arrival.id for arrival in arrivals if arrival.id in self._left_over]:
-            await self._channel.ledger.begin(ids)
-            self._left_over.difference_update(ids)
 
     async def _admit_all(self) -> None:
         """Ask for each arrival, in order, whether it is dealt with: once, and before it waits for anything."""
@@ -158,17 +142,12 @@ class Exchange:
         await self._finish([arrival.id], arrival, [Content(text)] if text else [])
         return None
 
-    async def _give_up(self, arrival: Arrival) -> None:
-        logger.error("an arrival was given up: the program ended %d times while it was answered", arrival.attempts)
-        text = self._texts(arrival.update.message).get("delivery.given_up")
-        previews = await self._channel.ledger.previews([arrival.id])
-        targets = [each.receipt for each in previews if each.receipt]
-        await self._finish([arrival.id], arrival, [Content(text)], targets=targets)
-
     async def _take_in(self, arrival: Arrival) -> None:
         update = arrival.update
         self._remember_language(update.message)
-        if update.kind is UpdateKind.MESSAGE and self._is_immediate(update.message.text):
+        if arrival.attempts >= MOST_ATTEMPTS:
+            self._queue(arrival)
+        elif update.kind is UpdateKind.MESSAGE and self._is_immediate(update.message.text):
             self._spawn(self._answer_at_once(arrival))
         elif update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT, UpdateKind.DELETION):
             self._queue(arrival)
@@ -199,7 +178,8 @@ class Exchange:
             self._spawn(interrupt(self._channel, self._partner, arrival, lambda: lane.is_overtaken_by(arrival)))
         limit = self._settings.max_pending
         lane.add(arrival)
-        if limit is not None and kind is UpdateKind.MESSAGE and lane.turns > limit:
+        is_new = kind is UpdateKind.MESSAGE and not arrival.is_left_over
+        if limit is not None and is_new and lane.turns > limit:
             lane.waiting.pop()
             self._spawn(self._refuse(lane, arrival, limit))
 
@@ -221,8 +201,8 @@ class Exchange:
             lane.next_turn()
             lane.is_full = lane.is_full and bool(lane.waiting)
             try:
-                await self._begin(lane.running)
-                await self._turn(lane)
+                async with self._left_over.attempt(lane.running):
+                    await self._turn(lane)
             except StorageError:
                 logger.exception("a turn could not be stored; it is tried again")
                 lane.return_turn()
@@ -236,6 +216,10 @@ class Exchange:
 
     async def _turn(self, lane: Lane) -> None:
         """Answer what is running, anew whenever something joins it."""
+        if lane.running[0].attempts >= MOST_ATTEMPTS:
+            drafts = await self._left_over.give_up(lane.running[0], self._texts(lane.running[0].update.message))
+            await self._settle(lane.end_turn(), drafts, are_given_up=True)
+            return
         match lane.running[0].update.kind:
             case UpdateKind.EDIT:
                 await self._revise(lane)
@@ -303,15 +287,18 @@ class Exchange:
 
     async def _answer_at_once(self, arrival: Arrival) -> None:
         """A command that does not wait for what is running there."""
-        await self._begin([arrival])
-        message = await self._prepared(arrival)
-        contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
-        await self._finish([arrival.id], arrival, contents)
+        async with self._left_over.attempt([arrival]):
+            message = await self._prepared(arrival)
+            contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
+            await self._finish([arrival.id], arrival, contents)
 
     # -- what is no message ---------------------------------------------------------------------------------
 
     async def _deal_with(self, arrival: Arrival) -> None:
-        await self._begin([arrival])
+        async with self._left_over.attempt([arrival]):
+            await self._dealt_with(arrival)
+
+    async def _dealt_with(self, arrival: Arrival) -> None:
         update, ledger = arrival.update, self._channel.ledger
         match update.kind:
             case UpdateKind.CHOICE:
@@ -343,11 +330,13 @@ class Exchange:
         )
         await self._settle(ids, drafts)
 
-    async def _settle(self, ids: Sequence[int], drafts: Sequence[ParcelDraft]) -> None:
+    async def _settle(self, ids: Sequence[int], drafts: Sequence[ParcelDraft], *, are_given_up: bool = False) -> None:
         """The one transaction that ends arrivals and begins deliveries; tried until the database takes it."""
         while True:
             try:
-                parcels = await self._channel.ledger.finish(ids, drafts, at=self._channel.now())
+                parcels = await self._channel.ledger.finish(
+                    ids, drafts, at=self._channel.now(), are_given_up=are_given_up
+                )
             except StorageError:
                 logger.exception("an answer could not be stored; it is tried again")
                 await self._channel.sleep(STORAGE_RETRY_SECONDS)

@@ -67,8 +67,9 @@ class Lane:
     def withdraw(self, arrival: Arrival) -> bool:
         """Drop a message that was deleted before it was answered; False if it is not waiting."""
         for index, each in enumerate(self.waiting):
-            is_new = each.update.kind is UpdateKind.MESSAGE and not each.update.message.is_resumed
-            if is_new and _is_about(each, arrival):
+            # of what was begun a preview may stand there, which its own turn takes up
+            is_begun = each.is_left_over or each.update.message.is_resumed
+            if each.update.kind is UpdateKind.MESSAGE and not is_begun and _is_about(each, arrival):
                 del self.waiting[index]
                 self.withdrawn += [each.id, *self._taken_up_by({each.id}), arrival.id]
                 return True
@@ -124,6 +125,7 @@ class Lane:
         one, other = first.update, second.update
         return (
             one.kind is other.kind is UpdateKind.MESSAGE
+            and not (first.is_suspect or second.is_suspect)
             and one.message.person.id == other.message.person.id
             and not other.message.reply_to
             and not (one.message.placeholder or other.message.placeholder)

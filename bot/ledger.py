@@ -25,6 +25,22 @@ class Arrival:
     received_at: datetime
     attempts: int = 0
     """Runs of the program that found it left over, and began to deal with it."""
+    is_left_over: bool = False
+    """Whether an earlier run left it over, so that something may be there of an answer to it."""
+    is_suspect: bool = False
+    """Whether it may be what ended the program: then it is a turn of its own, see `bot.leftovers`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An arrival that is not tried any more, since the program ended each time."""
+
+    address: Address
+    key: str
+    """Names what it was: see `bot.channel.Update.key`."""
+    attempts: int
+    at: datetime
+    """When it was given up."""
 
 
 class Method(StrEnum):
@@ -103,14 +119,26 @@ class Ledger(Protocol):
     async def begin(self, arrival_ids: Sequence[int]) -> None:
         """Count one more attempt to deal with them, for those that an earlier run left over."""
 
+    async def take_back(self, arrival_ids: Sequence[int]) -> None:
+        """Count one attempt less: it was broken off, and ended nothing."""
+
     async def finish(
-        self, arrival_ids: Sequence[int], parcels: Sequence[ParcelDraft] = (), *, at: datetime
+        self,
+        arrival_ids: Sequence[int],
+        parcels: Sequence[ParcelDraft] = (),
+        *,
+        at: datetime,
+        are_given_up: bool = False,
     ) -> list[Parcel]:
         """Put what is to be sent into the outbox and the arrivals behind us, both or neither.
 
         What the arrivals said is forgotten here (turns have it); that they were there is remembered. Of their
-        parcels in state PREVIEW those that no EDIT or DELETE in `parcels` targets are forgotten, too.
+        parcels in state PREVIEW those that no EDIT or DELETE in `parcels` targets are forgotten, too. Those that
+        `are_given_up` are told by `given_up`.
         """
+
+    async def given_up(self, *, limit: int = 50) -> list[GivenUp]:
+        """The arrivals that were given up, newest first, until they are pruned."""
 
     # -- outbox ---------------------------------------------------------------------------------------------
 

@@ -208,3 +208,6 @@ class Partner(Protocol):
 
     async def forget(self, message: Message) -> list[int]:
         """Take a message that was deleted, and its answer, out of the memory. The turns that are gone."""
+
+    async def leave_out(self, message: Message) -> None:
+        """Let what a message says be read by nobody any more; that it was there, and its answer, is remembered."""

@@ -28,17 +28,16 @@ from sqlalchemy import (
 
 from bot import channel
 from bot.channel import UpdateKind
-from bot.ledger import Arrival, Method, Parcel, ParcelDraft, ParcelState
+from bot.ledger import Arrival, GivenUp, Method, Parcel, ParcelDraft, ParcelState
 from bot.types import Address
 from storage.engine import Database
+from storage.inbox import DONE, GIVEN_UP, WAITING, accept, arrivals, given_up
 from storage.moving import move
-from storage.payloads import content_of, payload_of_content, payload_of_update, update_of
+from storage.payloads import content_of, payload_of_content
 from storage.tables import inbox, outbox, turns
-from storage.upserts import insert_and_tell
 
 logger = logging.getLogger(__name__)
 
-WAITING, DONE = "waiting", "done"
 OPEN = (ParcelState.WAITING.value, ParcelState.SENDING.value)
 UNSENT = (*OPEN, ParcelState.PREVIEW.value)
 CHANGES = (Method.EDIT, Method.DELETE)
@@ -57,17 +56,12 @@ class SqlLedger:
         if not updates:
             return []
         return await self._database.write(
-            lambda connection: [new for update in updates if (new := _accept(connection, update, at))]
+            lambda connection: [new for update in updates if (new := accept(connection, update, at))]
         )
 
     async def arrivals(self) -> list[Arrival]:
         """Everything that is not dealt with, oldest first. What cannot be read stays in the inbox, and is logged."""
-        query = select(inbox).where(inbox.c.state == WAITING).order_by(inbox.c.id)
-
-        def read(connection: Connection) -> list[Arrival]:
-            return [arrival for row in connection.execute(query) if (arrival := _arrival_of(row))]
-
-        return await self._database.read(read)
+        return await self._database.read(arrivals)
 
     async def newest(self, channel: str, account: str) -> datetime | None:
         """When the newest message was said that was accepted there; None where there is none."""
@@ -88,19 +82,32 @@ class SqlLedger:
 
     async def begin(self, arrival_ids: Sequence[int]) -> None:
         """Count one more attempt to deal with them."""
-        counted = update(inbox).where(inbox.c.id.in_(arrival_ids)).values(attempts=inbox.c.attempts + 1)
+        await self._count_attempts(arrival_ids, 1)
+
+    async def take_back(self, arrival_ids: Sequence[int]) -> None:
+        """Count one attempt less."""
+        await self._count_attempts(arrival_ids, -1)
+
+    async def _count_attempts(self, arrival_ids: Sequence[int], change: int) -> None:
+        counted = update(inbox).where(inbox.c.id.in_(arrival_ids), inbox.c.state == WAITING)
         if arrival_ids:
-            await self._execute(counted)
+            await self._execute(counted.values(attempts=inbox.c.attempts + change))
 
     async def finish(
-        self, arrival_ids: Sequence[int], parcels: Sequence[ParcelDraft] = (), *, at: datetime
+        self,
+        arrival_ids: Sequence[int],
+        parcels: Sequence[ParcelDraft] = (),
+        *,
+        at: datetime,
+        are_given_up: bool = False,
     ) -> list[Parcel]:
         """Put what is to be sent into the outbox and the arrivals behind us, both or neither."""
+        ended = GIVEN_UP if are_given_up else DONE
         targets = [parcel.target for parcel in parcels if parcel.method in CHANGES]
 
         def finish(connection: Connection) -> list[Parcel]:
             for arrival_id in arrival_ids:
-                connection.execute(_FINISH, {"finished": arrival_id, "now": at})
+                connection.execute(_FINISH, {"finished": arrival_id, "ended": ended, "now": at})
                 if targets:
                     connection.execute(_CLEAR_OTHER_PREVIEWS, {"answered": arrival_id, "kept": targets})
                 else:
@@ -108,6 +115,10 @@ class SqlLedger:
             return _post(connection, parcels, at)
 
         return await self._database.write(finish)
+
+    async def given_up(self, *, limit: int = 50) -> list[GivenUp]:
+        """The arrivals that were given up, newest first."""
+        return await self._database.read(lambda connection: given_up(connection, limit))
 
     # -- outbox ---------------------------------------------------------------------------------------------
 
@@ -209,7 +220,7 @@ class SqlLedger:
 
         Previews of then, which were never ended, go as well. Returns how many arrivals and parcels were forgotten.
         """
-        is_old = (inbox.c.state == DONE) & (inbox.c.finished_at < before)
+        is_old = inbox.c.state.in_((DONE, GIVEN_UP)) & (inbox.c.finished_at < before)
         is_waited_for = exists().where(inbox.c.id == outbox.c.arrival_id, inbox.c.state == WAITING)
         shows_a_turn = exists().where(turns.c.id == outbox.c.turn_id)
         is_settled = (outbox.c.state == ParcelState.SENT.value) & (outbox.c.sent_at < before) & ~shows_a_turn
@@ -230,35 +241,6 @@ class SqlLedger:
 
     async def _execute(self, change: Update, values: Mapping[str, object] | None = None) -> int:
         return await self._database.write(lambda connection: connection.execute(change, values).rowcount)
-
-
-def _accept(connection: Connection, new: channel.Update, at: datetime) -> Arrival | None:
-    address = new.message.address
-    values = {
-        "channel": address.channel,
-        "account": address.account,
-        "chat": address.chat,
-        "thread": address.thread,
-        "update_id": new.id or None,
-        "key": new.key or None,
-        "kind": new.kind.value,
-        "payload": payload_of_update(new),
-        "at": new.message.at,
-        "received_at": at,
-        "state": WAITING,
-        "attempts": 0,
-    }
-    row = connection.execute(insert_and_tell(connection, inbox, inbox.c.id), values).one_or_none()
-    return Arrival(row.id, new, at) if row else None
-
-
-def _arrival_of(row: Row[Any]) -> Arrival | None:
-    try:
-        kept = update_of(row.payload, Address(row.channel, row.chat, row.account, row.thread))
-    except ValueError as error:
-        logger.error("Arrival %s cannot be read, and stays in the inbox: %s", row.id, error)
-        return None
-    return Arrival(row.id, kept, row.received_at, row.attempts)
 
 
 def _post(connection: Connection, parcels: Sequence[ParcelDraft], at: datetime) -> list[Parcel]:
@@ -367,7 +349,7 @@ def _is_in(address: Address) -> ColumnElement[bool]:
 _FINISH = (
     update(inbox)
     .where(inbox.c.id == bindparam("finished"))
-    .values(state=DONE, payload=None, finished_at=bindparam("now"))
+    .values(state=bindparam("ended"), payload=None, finished_at=bindparam("now"))
 )
 _CLEAR_PREVIEWS = delete(outbox).where(
     outbox.c.state == ParcelState.PREVIEW.value,

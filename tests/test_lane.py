@@ -44,6 +44,11 @@ def test_people_are_answered_one_by_one() -> None:
     assert turns_of(lane) == [["a"], ["b"], ["c"]]
 
 
+def test_a_suspect_is_a_turn_of_its_own() -> None:
+    suspect = replace(arrival(2, "b"), is_suspect=True)
+    assert turns_of(lane_with(arrival(1, "a"), suspect, arrival(3, "c"), arrival(4, "d"))) == [["a"], ["b"], ["c", "d"]]
+
+
 def test_a_command_is_a_turn_of_its_own() -> None:
     assert turns_of(lane_with(arrival(1, "a"), arrival(2, "/new"), arrival(3, "b"))) == [["a"], ["/new"], ["b"]]
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from bot.cli.checks import Finding, Patient, Status
 from bot.errors import ChannelError, ParleyError
-from bot.ledger import Parcel
+from bot.ledger import GivenUp, Parcel
 
 if TYPE_CHECKING:
     from bot.channels import Accounts, ChannelPlan
 
 TOLD_PARCELS = 3
+TOLD_GIVEN_UP = 3
 CONNECT_SECONDS = 20.0
 
 
@@ -106,3 +107,29 @@ async def _dead(patient: Patient) -> Sequence[Parcel]:
 
     async with open_books(patient.configuration.database_url) as books:
         return await books.ledger.dead()
+
+
+def check_inbox(patient: Patient) -> Finding:
+    """What was given up, since the program ended whenever it was answered."""
+    from bot.cli.checks_access import is_current
+
+    if not is_current(patient):
+        return Finding(patient.tell("doctor.inbox_well"))
+    try:
+        given_up = asyncio.run(_given_up(patient))
+    except ParleyError as error:
+        return Finding(error.told(patient.texts), mend=patient.tell("doctor.mend_database"), status=Status.WARNING)
+    if not given_up:
+        return Finding(patient.tell("doctor.inbox_well"))
+    newest = "; ".join(
+        f"{each.address.channel}, {each.key or '–'}, {each.at:%F %T}" for each in given_up[:TOLD_GIVEN_UP]
+    )
+    found = patient.tell("doctor.inbox_given_up", count=len(given_up), newest=newest)
+    return Finding(found, mend=patient.tell("doctor.mend_inbox"), status=Status.WARNING)
+
+
+async def _given_up(patient: Patient) -> Sequence[GivenUp]:
+    from storage import open_books
+
+    async with open_books(patient.configuration.database_url) as books:
+        return await books.ledger.given_up()

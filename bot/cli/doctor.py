@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from bot.cli.checks import Check, Finding, Patient, Status
 from bot.cli.checks_access import check_access
-from bot.cli.checks_channels import check_channels, check_connections, check_outbox
+from bot.cli.checks_channels import check_channels, check_connections, check_inbox, check_outbox
 from bot.cli.checks_machine import check_database, check_folder, check_graphics, check_integrity, check_processor
 from bot.cli.checks_model import check_generator, check_memory, check_model, check_server, check_weights
 from bot.cli.checks_setup import (
@@ -36,6 +36,7 @@ CHECKS = (
     Check("channels", check_channels),
     Check("connections", check_connections, quick=False),
     Check("access", check_access),
+    Check("inbox", check_inbox),
     Check("outbox", check_outbox),
     Check("model", check_model),
     Check("weights", check_weights, quick=False),

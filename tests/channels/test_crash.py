@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from benchmarks.chaos import Options, crash
+from bot import channels
 from bot.app import App, open_app
 from bot.channel import Content, Update, UpdateKind
 from bot.config import load
@@ -19,6 +20,7 @@ from bot.types import Person as Speaker
 from tests.channels.running import running, write_configuration
 from tests.servers.bot_api import BotApiServer
 from tests.servers.bot_api_faults import Delay
+from tests.servers.bot_api_world import Chat
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 STARTS = 5
@@ -43,6 +45,14 @@ async def begin(app: App, *updates: Update, starts: int) -> list[int]:
     for _ in range(starts):
         await app.ledger.begin(arrivals)
     return arrivals
+
+
+async def half_show(server: BotApiServer, group: Chat, text: str, *, message_id: int) -> None:
+    """Let a message of the bot look as if an earlier run had been interrupted while it showed an answer there."""
+    stop = {"inline_keyboard": [[{"text": "Stop", "callback_data": "stop"}]]}
+    shown = {"chat_id": group.id, "message_id": message_id, "text": text, "reply_markup": stop}
+    async with httpx.AsyncClient() as telegram:
+        await telegram.post(f"{server.base_url}{server.token}/editMessageText", json=shown)
 
 
 @pytest.mark.timeout(240)
@@ -83,6 +93,24 @@ async def test_what_ends_the_program_again_and_again_is_given_up_where_its_answe
             await server.wait_until(lambda: server.screen.from_bots(group) == [GIVEN_UP])
 
 
+async def test_an_answer_that_an_edit_had_begun_to_rewrite_stands_there_whole_when_that_is_given_up(
+    home: Path,
+) -> None:
+    async with BotApiServer() as server:
+        ann = server.person("Ann")
+        group = server.chat_group("Family", ann)
+        async with running(server, home):
+            question = ann.says(group, "@parley_test_bot What is teh time?")
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: What is teh time?"])
+        await half_show(server, group, "Ann: What is", message_id=server.screen(group)[-1].message_id)
+        edit = edited(asked(group.id, "", message_id=question.message_id), "What is the time?")
+        async with open_app(load(write_configuration(server, home))) as app:
+            await begin(app, edit, starts=STARTS)
+        async with running(server, home):
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: What is teh time?", GIVEN_UP])
+        assert "stop" not in [button.data for shown in server.screen(group) for row in shown.buttons for button in row]
+
+
 async def test_what_only_waits_for_others_is_not_blamed_for_the_end_of_the_program(home: Path) -> None:
     async with BotApiServer() as server:
         group = server.chat_group("Family", server.person("Ann"), server.person("Bob"))
@@ -94,6 +122,40 @@ async def test_what_only_waits_for_others_is_not_blamed_for_the_end_of_the_progr
             await server.wait_until(lambda: server.screen.history(group, "typing"))
             assert [arrival.attempts for arrival in await app.ledger.arrivals()] == [1, 0]
             await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: one", "Bob: two"])
+
+
+async def test_an_attempt_that_ended_in_good_order_is_not_counted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "GRACE_SECONDS", 0.0)
+    async with BotApiServer() as server:
+        chat = server.chat_private(server.person("Ann"))
+        async with open_app(load(write_configuration(server, home))) as app:
+            await begin(app, asked(chat.id, "one two three"), starts=1)
+        async with running(server, home, delay=10.0) as app:
+            await server.wait_until(lambda: server.screen.history(chat, "typing"))
+            assert [arrival.attempts for arrival in await app.ledger.arrivals()] == [2]
+        async with open_app(load(write_configuration(server, home))) as app:
+            assert [arrival.attempts for arrival in await app.ledger.arrivals()] == [1]
+
+
+async def test_a_new_answer_that_a_button_asked_for_takes_the_place_of_its_preview_after_a_crash(home: Path) -> None:
+    async with BotApiServer() as server:
+        ann = server.person("Ann")
+        group = server.chat_group("Family", ann)
+        async with running(server, home):
+            ann.says(group, "@parley_test_bot Why?")
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: Why?"])
+        [_, answer] = server.screen(group)
+        async with httpx.AsyncClient() as telegram:
+            shown = {"chat_id": group.id, "text": "Ann:"}
+            await telegram.post(f"{server.base_url}{server.token}/sendMessage", json=shown)
+        press = asked(group.id, "", message_id=answer.message_id)
+        async with open_app(load(write_configuration(server, home))) as app:
+            [arrival] = await begin(app, replace(press, kind=UpdateKind.CHOICE, id="77", detail="retry"), starts=1)
+            draft = ParcelDraft(press.message.address, Content(""), arrival_id=arrival, state=ParcelState.PREVIEW)
+            [preview] = await app.ledger.post([draft], at=AT)
+            await app.ledger.delivered(preview.id, str(server.screen(group)[-1].message_id), at=AT)
+        async with running(server, home):
+            await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: Why?", "Ann: Why?"])
 
 
 async def test_a_burst_that_was_one_turn_is_one_again(home: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bot.channel import UpdateKind
 from bot.errors import StorageError
-from bot.ledger import Ledger, Method, ParcelState
+from bot.ledger import GivenUp, Ledger, Method, ParcelState
 from bot.types import Address
 from storage import open_books
 from tests.storage.values import CHAT, NOON, arrived, execute, parcel, url_of
@@ -117,6 +117,26 @@ async def test_an_arrival_that_cannot_be_read_is_logged_and_holds_nobody_up(
     assert "Arrival 1 cannot be read" in caplog.text
     assert "private" not in caplog.text
     assert execute(file, "SELECT count(*) FROM inbox WHERE state = 'waiting'") == [(2,)]
+
+
+async def test_an_attempt_that_ended_nothing_is_taken_back(ledger: Ledger) -> None:
+    [arrival] = await ledger.accept([arrived("a", 1)], at=NOON)
+    await ledger.begin([arrival.id])
+    await ledger.begin([arrival.id])
+    await ledger.take_back([arrival.id])
+    assert [each.attempts for each in await ledger.arrivals()] == [1]
+
+
+async def test_what_was_given_up_is_told_until_it_is_pruned(ledger: Ledger) -> None:
+    first, second = await ledger.accept([arrived("a", 1), arrived("b", 2)], at=NOON)
+    await ledger.begin([first.id])
+    await ledger.finish([first.id], [parcel("Sorry")], at=NOON, are_given_up=True)
+    await ledger.finish([second.id], at=NOON)
+    assert await ledger.arrivals() == []
+    assert await ledger.given_up() == [GivenUp(CHAT, first.update.key, 1, NOON)]
+    assert [sent.content.text for sent in await ledger.parcels()] == ["Sorry"]
+    await ledger.prune(LATER)
+    assert await ledger.given_up() == []
 
 
 async def test_pruning_forgets_what_was_dealt_with_before_then(ledger: Ledger) -> None:
