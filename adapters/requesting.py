@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -43,6 +44,15 @@ class Form(Protocol):
     @property
     def multipart_data(self) -> Mapping[str, tuple[str, Any, str]]:
         """Files, by the names of their fields: name, content, media type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
 
 
 class RequestMaker:
@@ -84,10 +94,29 @@ class RequestMaker:
             NoAnswer: it may have.
             UnicodeEncodeError: what is sent cannot be written.
         """
-        session, files = self._session, request_data.multipart_data if request_data else {}
-        assert session is not None, "not ready"
+        files = request_data.multipart_data if request_data else {}
         silence = read_timeout if isinstance(read_timeout, int | float) else SILENCE_SECONDS
-        silence += UPLOAD_SECONDS if files else 0
+        answer = await self.ask(
+            method,
+            url,
+            body=_body(request_data.json_parameters, files) if request_data else None,
+            headers=None if files else FORM,
+            silence_seconds=silence + (UPLOAD_SECONDS if files else 0),
+        )
+        return answer.status, answer.content
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: aiohttp.FormData | bytes | None,
+        headers: Mapping[str, str] | None,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> Answer:
+        """The whole answer; `silence_seconds` is how long it may keep us waiting. Raises as `do_request` does."""
+        session = self._session
+        assert session is not None, "not ready"
         # the loop looks at its sockets once, so that a kept connection that was closed meanwhile is not used: of what
         # is written there, nobody could tell what has become
         for _turn in range(2):
@@ -96,13 +125,13 @@ class RequestMaker:
             async with session.request(
                 method,
                 url,
-                data=_body(request_data.json_parameters, files) if request_data else None,
-                headers=None if files else FORM,
-                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=silence),
+                data=body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=silence_seconds),
                 proxy=self._proxy(*urlsplit(url)[:2]),
                 allow_redirects=False,
             ) as answer:
-                return answer.status, await answer.read()
+                return Answer(answer.status, answer.headers, await answer.read())
         # told without what they say, since addresses may hold secrets
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
             raise NotSent(_reason(error)) from None

@@ -91,11 +91,13 @@ class ChannelError(ParleyError):
 
 
 class RateLimited(ChannelError):
-    """The platform wants to be left alone for `retry_after` seconds."""
+    """The platform wants to be left alone for `retry_after` seconds, at this place or `everywhere`; None where it does
+    not tell which."""
 
-    def __init__(self, reason: str, *, retry_after: float) -> None:
+    def __init__(self, reason: str, *, retry_after: float, everywhere: bool | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.everywhere = everywhere
 
 
 class Rejected(ChannelError):

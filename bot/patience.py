@@ -30,10 +30,13 @@ class Patience:
         """What comes of the attempt once neither storage, limits nor connection prevent it."""
         pause = FIRST_PAUSE_SECONDS
         while True:
+            began = time.monotonic()
             try:
                 return await attempt()
             except (StorageError, RateLimited, Unreachable) as error:
                 self.complain(error)
+                if time.monotonic() - began > LONGEST_PAUSE_SECONDS:  # it went well for a while
+                    pause = FIRST_PAUSE_SECONDS
                 await self._sleep(max(pause, getattr(error, "retry_after", 0.0)))
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

@@ -1,8 +1,9 @@
 """Decides when something may be sent, from what a channel declares and from what its platform has said.
 
 Budgets are token buckets, one for the account and one for each chat (https://en.wikipedia.org/wiki/Token_bucket). A
-platform's "wait so long" closes the chat, or the whole account where it says so of several chats at once; the chat's
-rate is halved and recovers as messages go through (additive increase, multiplicative decrease: Chiu and Jain, 1989).
+platform's "wait so long" closes the chat, or the whole account where it means that; if it does not tell, saying so of
+several chats at once means the account. The chat's rate is halved and recovers as messages go through (additive
+increase, multiplicative decrease: Chiu and Jain, 1989).
 Pure: time is handed in, in seconds of the wall clock, so that what was learned holds over a restart.
 """
 
@@ -113,8 +114,9 @@ class Governor:
         if bucket and bucket.share < 1.0:
             bucket.share = min(1.0, bucket.share + RECOVERY_SHARE)
 
-    def refused(self, chat: str, *, is_private: bool, retry_after: float) -> None:
-        """Learn that the platform wants to be left alone for `retry_after` seconds."""
+    def refused(self, chat: str, *, is_private: bool, retry_after: float, everywhere: bool | None = None) -> None:
+        """Learn that the platform wants to be left alone for `retry_after` seconds, in this chat or `everywhere`; None
+        where it did not tell."""
         now = self._now()
         bucket = self._bucket(chat, is_private)
         bucket.tokens = min(bucket.tokens, 0.0)
@@ -122,7 +124,7 @@ class Governor:
         self._close(chat, now + retry_after)
         recent = [key for key, at in self._refused_at.items() if now - at <= TOGETHER_SECONDS]
         self._refused_at = {key: self._refused_at[key] for key in recent} | {chat: now}
-        if any(key != chat for key in recent):
+        if everywhere or (everywhere is None and any(key != chat for key in recent)):
             self._close(ACCOUNT, now + retry_after)
 
     def _close(self, key: str, until: float) -> None:

@@ -277,7 +277,9 @@ class Outbox:
 
     async def _refused(self, parcel: Parcel, error: RateLimited) -> None:
         private = self._adapter.is_private(parcel.address)
-        self._governor.refused(parcel.address.key, is_private=private, retry_after=error.retry_after)
+        self._governor.refused(
+            parcel.address.key, is_private=private, retry_after=error.retry_after, everywhere=error.everywhere
+        )
         logger.info("the platform wants to be left alone for %.0f s", error.retry_after)
         await self._write(lambda: self._ledger.postpone(parcel.id, is_repeat=parcel.is_repeat))
         if self.on_refusal:

@@ -111,7 +111,10 @@ class Preview:
                 await self._step()
             except RateLimited as error:
                 self._channel.governor.refused(
-                    self._address.key, is_private=self._is_private, retry_after=error.retry_after
+                    self._address.key,
+                    is_private=self._is_private,
+                    retry_after=error.retry_after,
+                    everywhere=error.everywhere,
                 )
                 if self._channel.outbox.on_refusal:
                     await self._channel.outbox.on_refusal()

@@ -1,4 +1,4 @@
-"""Parley on a Telegram of the test's own: real adapter, real sockets, real database; a scripted model."""
+"""Parley on a platform of the test's own: real adapter, real sockets, real database; a scripted model."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bot.exchange import Exchange
 from bot.patience import Sleep
 from bot.types import Address, Message
 from tests.servers.bot_api import BotApiServer
+from tests.servers.discord_server import DiscordServer
 
 CONFIGURATION = """
 [model]
@@ -29,28 +30,33 @@ echo_delay_seconds = {delay}
 mode = "open"
 messages_per_minute = 0
 
-[channels.telegram]
-token = "{token}"
-base_url = "{base_url}"
-base_file_url = "{base_file_url}"
+{channel}
 {more}
 """
+TELEGRAM = """[channels.telegram]
+token = "{0.token}"
+base_url = "{0.base_url}"
+base_file_url = "{0.base_file_url}\""""
+DISCORD = """[channels.discord]
+token = "{0.token}"
+api_url = "{0.api_url}"
+gateway_url = "{0.gateway_url}\""""
+
+Server = BotApiServer | DiscordServer
 
 
-def write_configuration(server: BotApiServer, home: Path, *, delay: float = 0.0, more: str = "") -> Path:
+def write_configuration(server: Server, home: Path, *, delay: float = 0.0, more: str = "") -> Path:
     """A configuration for the server's first bot; `more` are further lines, of the channel's table at first."""
     home.mkdir(parents=True, exist_ok=True)
     file = home / "parley.toml"
-    text = CONFIGURATION.format(
-        token=server.token, base_url=server.base_url, base_file_url=server.base_file_url, delay=delay, more=more
-    )
-    file.write_text(text)
+    channel = (TELEGRAM if isinstance(server, BotApiServer) else DISCORD).format(server)
+    file.write_text(CONFIGURATION.format(channel=channel, delay=delay, more=more))
     return file
 
 
 @asynccontextmanager
 async def running(
-    server: BotApiServer,
+    server: Server,
     home: Path,
     *,
     delay: float = 0.0,
@@ -89,7 +95,7 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(server: BotApiServer, home: Path, *, delay: float = 0.0, more: str = "") -> AsyncIterator[Serving]:
+async def serving(server: Server, home: Path, *, delay: float = 0.0, more: str = "") -> AsyncIterator[Serving]:
     """As `running`, for tests that accept updates of their own."""
     configuration = load(write_configuration(server, home, delay=delay, more=more))
     [plan] = plan_channels(configuration)

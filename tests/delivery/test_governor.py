@@ -71,6 +71,14 @@ def test_a_refused_chat_is_left_alone_for_as_long_as_the_platform_says() -> None
     assert governor.wait_seconds("b", is_private=True) == 0
 
 
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_platform_that_tells_whether_it_means_the_account_is_believed(everywhere: bool) -> None:
+    governor = Governor(LIMITED, now=Now())
+    for chat in ("a", "b"):
+        governor.refused(chat, is_private=True, retry_after=9.0, everywhere=everywhere)
+    assert (governor.wait_seconds("c", is_private=True) > 0) is everywhere
+
+
 def test_two_chats_refused_at_once_mean_the_account() -> None:
     governor = Governor(LIMITED, now=Now())
     governor.refused("a", is_private=True, retry_after=10)

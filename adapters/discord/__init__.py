@@ -1,0 +1,1 @@
+"""A bot on Discord; `adapters.discord.adapter` is where it begins."""

@@ -1,0 +1,164 @@
+"""A whole conversation on Discord: what people do there, and what they see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.channels.discord_seeing import connected, said
+from tests.channels.running import running
+from tests.channels.seeing import LONG
+from tests.servers.discord_people import Person
+from tests.servers.discord_server import DiscordServer
+from tests.servers.discord_things import Channel, Guild
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[DiscordServer]:
+    async with DiscordServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ann(server: DiscordServer) -> Person:
+    return server.person("Ann")
+
+
+@pytest.fixture
+def direct(server: DiscordServer, ann: Person) -> Channel:
+    return server.dm(ann)
+
+
+@pytest.fixture
+def guild(server: DiscordServer, ann: Person) -> Guild:
+    return server.guild("Friends", ann)
+
+
+@pytest.fixture
+def general(server: DiscordServer, guild: Guild) -> Channel:
+    return server.channel(guild, "general")
+
+
+# -- messages -----------------------------------------------------------------------------------------------
+
+
+async def test_a_private_message_is_answered(server: DiscordServer, ann: Person, direct: Channel, home: Path) -> None:
+    async with running(server, home):
+        await connected(server)
+        ann.says(direct, "Hello")
+        [answer] = await said(server, direct, "Hello")
+    assert [button.label for button in answer.buttons] == ["🔄 Again", "👍", "👎", "❔ Why"]
+
+
+async def test_in_a_server_a_mention_is_answered_and_all_else_is_not(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        ann.says(general, "among us")
+        question = ann.says(general, f"{server.mention} Hello")
+        [answer] = await said(server, general, "Ann: Hello")
+        assert answer.reply_to == question.message_id
+        ann.says(general, "And now?", reply_to=answer)
+        await said(server, general, "Ann: Hello", "Ann: And now?")
+
+
+async def test_an_edited_question_has_its_answer_rewritten_and_a_deleted_one_taken_away(
+    server: DiscordServer, ann: Person, direct: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        question = ann.says(direct, "teh time")
+        await said(server, direct, "teh time")
+        ann.edits(direct, question, "the time")
+        await said(server, direct, "the time")
+        ann.deletes(direct, question)
+        await said(server, direct)
+
+
+async def test_a_thread_is_a_conversation_of_its_own(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        ann.says(general, f"{server.mention} Hello")
+        [answer] = await said(server, general, "Ann: Hello")
+        thread = ann.opens_thread(general, "More", message=answer)
+        ann.says(thread, f"{server.mention} in here")
+        await said(server, thread, "Ann: in here")
+        await said(server, general, "Ann: Hello")
+
+
+async def test_nobody_is_pinged_by_what_it_says(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        ann.says(general, f"{server.mention} @everyone @here <@{ann.id}> `@everyone`")
+        [answer] = await said(server, general, "Ann: @\u200beveryone @\u200bhere @Ann `@\u200beveryone`")
+    assert not answer.pings
+
+
+# -- commands and buttons -----------------------------------------------------------------------------------
+
+
+async def test_a_command_is_answered_where_its_place_is_held(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        ann.uses(general, "model")
+        await server.wait_until(lambda: "echo" in "".join(server.screen.from_bots(general, person=ann)))
+        [shown] = server.screen(general, person=ann)
+    assert shown.kind == "text"
+
+
+async def test_why_is_answered_to_who_asks_alone(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        ann.says(general, f"{server.mention} Hello")
+        [answer] = await said(server, general, "Ann: Hello")
+        ann.clicks(general, answer, "❔ Why")
+        await server.wait_until(lambda: len(server.screen.from_bots(general, person=ann)) == 2)
+        await server.wait_until(lambda: "echo" in server.screen.from_bots(general, person=ann)[1])
+        assert server.screen.from_bots(general) == ["Ann: Hello"]
+        ann.clicks(general, answer, "👍")
+        await server.wait_until(lambda: len(server.screen.from_bots(general, person=ann)) == 3)
+    assert server.screen.history(general, "failed") == []
+
+
+async def test_a_reply_is_shown_while_it_is_made_and_stopped_by_its_button(
+    server: DiscordServer, ann: Person, direct: Channel, home: Path
+) -> None:
+    async with running(server, home, delay=0.1):
+        await connected(server)
+        ann.says(direct, LONG)
+        await server.wait_until(lambda: any(shown.buttons for shown in server.screen(direct)))
+        [preview] = [shown for shown in server.screen(direct) if shown.from_bot]
+        ann.clicks(direct, preview, "⏹ Stop")
+        await server.wait_until(lambda: "stopped" in server.screen.from_bots(direct)[0])
+
+
+# -- while it was away --------------------------------------------------------------------------------------
+
+
+async def test_what_was_said_while_it_was_away_is_answered_in_order(
+    server: DiscordServer, ann: Person, direct: Channel, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        ann.says(direct, "one")
+        await said(server, direct, "one")
+    ann.says(direct, "two")
+    ann.says(general, f"{server.mention} four")
+    await asyncio.sleep(0)
+    async with running(server, home):
+        await said(server, direct, "one", "two")
+        await said(server, general, "Ann: four")
+        ann.says(direct, "three")
+        await said(server, direct, "one", "two", "three")
