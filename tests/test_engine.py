@@ -237,6 +237,14 @@ async def test_undo_takes_back_as_many_messages_as_it_is_told(dialogue: Dialogue
     assert text_of(await dialogue.say("/undo 3")) == "Taken back: “one”"
 
 
+async def test_undo_takes_back_together_what_was_answered_together(dialogue: Dialogue) -> None:
+    await dialogue.say("zero")
+    one, two = (Message(HERE, ANN, text, NOON) for text in ("one", "two"))
+    assert [event async for event in dialogue.engine.respond(two, [one])]
+    assert text_of(await dialogue.say("/undo")) == "Taken back: 2 messages, from “one” on."
+    assert [text for _, text in await dialogue.turns()] == ["zero", "zero"]
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "the last two", "1.5"])
 async def test_undo_says_what_it_expects_instead_of_a_number(dialogue: Dialogue, number: str) -> None:
     await dialogue.say("one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Protocol
 
 from bot.clock import Clock
@@ -110,6 +111,7 @@ class Skill(Protocol):
 CURRENT_CONVERSATION = "current_conversation"
 
 
-def questions_of(turns: Sequence[Turn]) -> list[Turn]:
-    """What people said, the newest first."""
-    return [turn for turn in reversed(turns) if turn.role is Role.USER]
+def questions_of(turns: Sequence[Turn]) -> list[list[Turn]]:
+    """What people said, the newest first; several turns of a person that were answered together are one question."""
+    groups = groupby(reversed(turns), key=lambda turn: (turn.role, turn.author.id if turn.author else None))
+    return [list(group) for (role, _), group in groups if role is Role.USER]

@@ -127,39 +127,41 @@ async def _undo(context: SkillContext) -> Reply:
         yield Finished(act=Act("reject", {"reason": "no_number"}))
         return
     questions = questions_of(await context.store.path(context.conversation.id))
-    taken = list(takewhile(lambda turn: _may_take_back(turn, context), questions))[: int(wanted)]
+    taken = list(takewhile(lambda question: _may_take_back(question, context), questions))[: int(wanted)]
     if not taken:
         yield TextDelta(_untaken(questions, context))
         yield Finished(act=Act("reject", {"reason": "not_theirs" if questions else "nothing_to_undo"}))
         return
-    await context.store.set_head(context.conversation.id, taken[-1].parent_id)
-    key = "commands.undo_done" if len(taken) == 1 else "commands.undo_done_several"
-    yield TextDelta(context.texts.get(key, text=_shortened(taken[-1].text), count=len(taken)))
-    yield Finished(act=Act("conversation.undo", {"turn": taken[-1].id, "count": len(taken)}))
+    first, count = taken[-1][-1], sum(map(len, taken))
+    await context.store.set_head(context.conversation.id, first.parent_id)
+    key = "commands.undo_done" if count == 1 else "commands.undo_done_several"
+    text = _shortened(first.text) or context.texts.get("commands.no_words")
+    yield TextDelta(context.texts.get(key, text=text, count=count))
+    yield Finished(act=Act("conversation.undo", {"turn": first.id, "count": count}))
 
 
-def _may_take_back(question: Turn, context: SkillContext) -> bool:
+def _may_take_back(question: Sequence[Turn], context: SkillContext) -> bool:
     """Where several people talk, each takes back only what they said themselves."""
-    message, author = context.message, question.author
+    message, author = context.message, question[0].author
     return message.is_private or author is None or author.id == message.person.id
 
 
-def _untaken(questions: Sequence[Turn], context: SkillContext) -> str:
+def _untaken(questions: Sequence[Sequence[Turn]], context: SkillContext) -> str:
     if not questions:
         return context.texts.get("commands.nothing_to_undo")
-    name = questions[0].speaker or context.texts.get("commands.somebody")
+    name = questions[0][0].speaker or context.texts.get("commands.somebody")
     return context.texts.get("commands.undo_not_yours", name=name)
 
 
 async def _retry(context: SkillContext) -> Reply:
-    question = next(iter(questions_of(await context.store.path(context.conversation.id))), None)
-    if question is None:
+    questions = questions_of(await context.store.path(context.conversation.id))
+    if not questions:
         yield TextDelta(context.texts.get("commands.nothing_to_retry"))
         yield Finished(act=Act("reject", {"reason": "nothing_to_retry"}))
         return
     if context.argument:
         await context.store.set_model(context.conversation.id, chosen_model(context, context.argument))
-    await context.store.set_head(context.conversation.id, question.id)
+    await context.store.set_head(context.conversation.id, questions[0][0].id)
     async for event in context.answer():
         yield event
 

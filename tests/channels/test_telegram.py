@@ -147,6 +147,14 @@ async def test_a_photo_is_kept_and_answered_in_words(server: BotApiServer, ann: 
     assert len(list((home / "attachments").iterdir())) == 1
 
 
+async def test_a_photo_can_be_taken_back(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
+    async with running(server, home):
+        ann.sends(chat, "photo")
+        await server.wait_until(lambda: bool(server.screen.from_bots(chat)))
+        ann.says(chat, "/undo")
+        await server.wait_until(lambda: server.screen.from_bots(chat)[1:] == ["Taken back: “(no words)”"])
+
+
 async def test_a_sticker_is_answered_with_what_can_be_seen_of_it(
     server: BotApiServer, ann: Person, chat: Chat, home: Path
 ) -> None:
