@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.config import Configuration
 from bot.errors import ModelError
-from bot.texts import Texts
+from bot.texts import Texts, system_language
 
 if TYPE_CHECKING:
     from bot.channels import ChannelPlan
@@ -25,7 +25,8 @@ COMINGS_AND_GOINGS = "bot.channels"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("channels", nargs="*", metavar="CHANNEL")
+    told = Texts(system_language()).get
+    parser.add_argument("channels", nargs="*", metavar="CHANNEL", help=told("channels.help_channels"))
 
 
 def run(arguments: argparse.Namespace) -> int:
