@@ -332,16 +332,17 @@ class Exchange:
 
     async def _settle(self, ids: Sequence[int], drafts: Sequence[ParcelDraft], *, are_given_up: bool = False) -> None:
         """The one transaction that ends arrivals and begins deliveries; tried until the database takes it."""
+        outbox = self._channel.outbox
         while True:
             try:
                 parcels = await self._channel.ledger.finish(
-                    ids, drafts, at=self._channel.now(), are_given_up=are_given_up
+                    ids, outbox.begun(drafts), at=self._channel.now(), are_given_up=are_given_up
                 )
             except StorageError:
                 logger.exception("an answer could not be stored; it is tried again")
                 await self._channel.sleep(STORAGE_RETRY_SECONDS)
             else:
-                self._channel.outbox.deliver(parcels)
+                outbox.deliver(parcels)
                 return
 
     async def close(self, *, grace_seconds: float) -> None:

@@ -60,7 +60,7 @@ class ParcelState(StrEnum):
     """A message that shows a reply in the making; it becomes the reply's first part, or is taken away."""
     WAITING = "waiting"
     SENDING = "sending"
-    """An attempt has begun. Found after a crash, its outcome is unknown."""
+    """An attempt has begun, or begins as soon as it is kept. Found after a crash, its outcome is unknown."""
     SENT = "sent"
     DEAD = "dead"
     """Set aside, with a reason."""

@@ -260,6 +260,7 @@ def _post_one(connection: Connection, draft: ParcelDraft, at: datetime) -> Parce
         state=draft.state,
         is_repeat=draft.is_repeat,
         id=parcel_id,
+        attempts=row["attempts"],
         created_at=at,
     )
 
@@ -278,7 +279,7 @@ def _row_of(parcel: ParcelDraft, at: datetime) -> dict[str, Any]:
         "arrival_id": parcel.arrival_id,
         "state": parcel.state.value,
         "receipt": "",
-        "attempts": 0,
+        "attempts": int(parcel.state is ParcelState.SENDING),
         "is_repeat": parcel.is_repeat,
         "created_at": at,
         "reason": "",

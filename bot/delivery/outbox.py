@@ -1,10 +1,10 @@
 """Delivers what is in the outbox: in order within each chat, as fast as the governor allows, until it has arrived.
 
-Every attempt is written down before it is made and its outcome after, so that a crash at any point leaves a trace.
-Where the outcome is unknown, an edit is simply made again; what was sent is sent once more, marked as a possible
-repeat, by way of a message that first only holds the place: so its text cannot arrive a third time. Where the platform
-knows messages again by a key (`bot.channel.Capabilities.key_seconds`), the same is done with the key of the first
-attempt, which finds that message if it is there: then nothing is repeated.
+Every attempt is written down before it is made (the first one mostly with what is sent) and its outcome after, so that
+a crash at any point leaves a trace. Where the outcome is unknown, an edit is simply made again; what was sent is sent
+once more, marked as a possible repeat, by way of a message that first only holds the place: so its text cannot arrive a
+third time. Where the platform knows messages again by a key (`bot.channel.Capabilities.key_seconds`), the same is done
+with the key of the first attempt, which finds that message if it is there: then nothing is repeated.
 """
 
 from __future__ import annotations
@@ -87,13 +87,25 @@ class Outbox:
         self.deliver(parcels)
         return parcels
 
+    def begun(self, drafts: Sequence[ParcelDraft]) -> list[ParcelDraft]:
+        """The drafts; where the first can be sent as soon as it is kept, it is kept as being sent, and its share of the
+        budget is taken now. So the beginning of the attempt needs no transaction of its own."""
+        if not drafts or drafts[0].is_repeat or not self.is_empty(drafts[0].address):
+            return list(drafts)
+        address = drafts[0].address
+        private = self._adapter.is_private(address)
+        if self._governor.wait_seconds(address.key, is_private=private) > 0:
+            return list(drafts)
+        self._governor.take(address.key, is_private=private)
+        return [replace(drafts[0], state=ParcelState.SENDING), *drafts[1:]]
+
     async def resume(self, parcels: Sequence[Parcel]) -> None:
         """Go on with what an earlier run left. What it was sending may have arrived."""
         for parcel in parcels:
             if parcel.state is ParcelState.SENDING:
                 is_repeat = parcel.is_repeat or parcel.method is Method.SEND
                 await self._ledger.postpone(parcel.id, is_repeat=is_repeat)
-                self.deliver([replace(parcel, is_repeat=is_repeat)])
+                self.deliver([replace(parcel, is_repeat=is_repeat, state=ParcelState.WAITING)])
             else:
                 self.deliver([parcel])
 
@@ -151,10 +163,13 @@ class Outbox:
     async def _deliver(self, parcel: Parcel, queue: _Queue) -> None:
         """Try until it has arrived or is set aside."""
         retry_seconds, faults = FIRST_RETRY_SECONDS, 0
+        is_begun = parcel.state is ParcelState.SENDING
         while True:
-            waited = await self._wait_turn(parcel.address)
+            waited = 0.0 if is_begun else await self._wait_turn(parcel.address)
             try:
-                parcel = await self._hold_place(parcel)
+                if not is_begun:
+                    parcel = await self._hold_place(parcel)
+                    await self._ledger.attempt(parcel.id)
                 receipt = await self._attempt(parcel, waited)
             except RateLimited as error:
                 await self._refused(parcel, error)
@@ -196,6 +211,7 @@ class Outbox:
                 self._governor.arrived(parcel.address.key)
                 await self._note_delivered(parcel, receipt)
                 return
+            is_begun = False
             retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
 
     async def _wait_turn(self, address: Address) -> float:
@@ -209,8 +225,7 @@ class Outbox:
         return waited
 
     async def _attempt(self, parcel: Parcel, waited: float) -> str:
-        """One attempt; the platform's id of the message."""
-        await self._ledger.attempt(parcel.id)
+        """One attempt, which is written down; the platform's id of the message."""
         if parcel.method is Method.DELETE:
             await self._adapter.delete(Receipt(parcel.address, parcel.target))
             return parcel.target

@@ -268,7 +268,7 @@ async def test_while_the_database_is_locked_nothing_is_acknowledged_and_afterwar
         await said(server, chat, "one", "two")
 
 
-@pytest.mark.parametrize("method", ["accept", "finish", "attempt", "delivered"])
+@pytest.mark.parametrize("method", ["accept", "finish", "delivered"])
 async def test_a_full_disk_delays_the_answer_and_does_not_double_it(
     server: BotApiServer,
     ann: Person,
@@ -278,14 +278,8 @@ async def test_a_full_disk_delays_the_answer_and_does_not_double_it(
     caplog: pytest.LogCaptureFixture,
     method: str,
 ) -> None:
-    fast, works, failures = FastTime(UTC, speed=20), getattr(SqlLedger, method), iter(range(2))
-
-    async def fails_twice(*arguments: Any, **options: Any) -> Any:
-        if next(failures, None) is not None:
-            raise StorageError("storage.full", place="parley.db", problem="database or disk is full")
-        return await works(*arguments, **options)
-
-    monkeypatch.setattr(SqlLedger, method, fails_twice)
+    fast = FastTime(UTC, speed=20)
+    let_fail_twice(monkeypatch, method)
     async with running(server, home, clock=fast, sleep=fast.sleep):
         ann.says(chat, "one")
         await said(server, chat, "one")
@@ -293,3 +287,35 @@ async def test_a_full_disk_delays_the_answer_and_does_not_double_it(
         await said(server, chat, "one", "two")
     assert [record.levelno for record in caplog.records if "full" in record.getMessage() + str(record.exc_info)]
     assert max(record.levelno for record in caplog.records) >= logging.WARNING
+
+
+async def test_a_full_disk_delays_the_second_part_of_an_answer_and_does_not_double_it(
+    server: BotApiServer,
+    ann: Person,
+    chat: Chat,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The first part is kept with the beginning of its attempt; that of the second is written by itself."""
+    fast, text = FastTime(UTC, speed=20), " ".join(f"word{number}" for number in range(800))
+    let_fail_twice(monkeypatch, "attempt")
+    async with running(server, home, clock=fast, sleep=fast.sleep):
+        ann.says(chat, text)
+        await server.wait_until(lambda: len(server.screen.from_bots(chat)) >= 2)
+        ann.says(chat, "two")
+        await server.wait_until(lambda: server.screen.from_bots(chat)[-1] == "two")
+    assert " ".join(server.screen.from_bots(chat)) == f"{text} two"
+    assert [record.levelno for record in caplog.records if "full" in str(record.exc_info)]
+
+
+def let_fail_twice(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Twice the disk is full when the ledger does that."""
+    works, failures = getattr(SqlLedger, method), iter(range(2))
+
+    async def fails_twice(*arguments: Any, **options: Any) -> Any:
+        if next(failures, None) is not None:
+            raise StorageError("storage.full", place="parley.db", problem="database or disk is full")
+        return await works(*arguments, **options)
+
+    monkeypatch.setattr(SqlLedger, method, fails_twice)

@@ -57,6 +57,12 @@ async def test_a_parcel_waits_is_tried_and_is_gone_once_it_arrived(ledger: Ledge
     assert await ledger.parcels() == []
 
 
+async def test_a_parcel_that_is_tried_at_once_is_kept_as_being_tried(ledger: Ledger) -> None:
+    [posted] = await ledger.post([replace(parcel("a"), state=ParcelState.SENDING)], at=NOON)
+    assert (posted.state, posted.attempts) == (ParcelState.SENDING, 1)
+    assert await ledger.parcels() == [posted]
+
+
 async def test_what_may_have_arrived_once_is_marked_from_then_on(ledger: Ledger) -> None:
     [posted] = await ledger.post([parcel("a")], at=NOON)
     await ledger.postpone(posted.id, is_repeat=True)
