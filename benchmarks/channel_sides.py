@@ -19,7 +19,6 @@ import psutil
 
 from bot.channel import Budget
 from bot.config import Configuration, load
-from bot.types import Prompt
 
 CONFIGURATION = """
 [model]
@@ -41,19 +40,11 @@ END_SECONDS = 20
 # -- the processes ------------------------------------------------------------------------------------------
 
 
-class _Nothing(list[Prompt]):
-    """Keeps none of the prompts that the echo generator would remember for tests."""
-
-    def append(self, prompt: Prompt, /) -> None:
-        return None
-
-
 async def run_parley(url: str, token: str, home: Path, messages_per_minute: int) -> None:
     """The program with one channel, until it is cancelled."""
     from adapters.telegram.adapter import TelegramAdapter
     from bot.app import open_app
     from bot.channels import ChannelPlan, run_channels
-    from bot.generation.echo import EchoGenerator
 
     class Unlimited(TelegramAdapter):
         def __init__(self, config: Any, *, name: str, home: Path) -> None:
@@ -66,9 +57,6 @@ async def run_parley(url: str, token: str, home: Path, messages_per_minute: int)
     config = Unlimited.Config.model_validate(configuration.settings.channels["telegram"])
     plan = ChannelPlan("telegram", lambda: Unlimited(config, name="telegram", home=home))
     async with open_app(configuration) as app:
-        generator = await app.models.load("")
-        assert isinstance(generator, EchoGenerator)
-        generator.history = _Nothing()
         running = asyncio.create_task(run_channels([plan], app, configuration))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         await asyncio.wait([running])

@@ -40,7 +40,8 @@ FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
 FAULTS_BEFORE_SET_ASIDE = 5
 """Failures that nobody foresaw, after which a parcel is set aside."""
-REMEMBERED_PARCELS = 100_000
+REMEMBERED_PARCELS = 10_000
+"""Of those that are done with: the ledger may have been asked for them before."""
 TOLD_WAIT_SECONDS = 10.0
 """A wait for the platform's limits is told when it took so long."""
 
@@ -71,7 +72,8 @@ class Outbox:
         self._governor = governor
         self._around = surroundings
         self._queues: dict[str, _Queue] = {}
-        self._seen: dict[int, None] = {}
+        self._seen: set[int] = set()
+        self._done: deque[int] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
         self.on_refusal: Callable[[], Awaitable[None]] | None = None
@@ -114,9 +116,7 @@ class Outbox:
         for parcel in parcels:
             if parcel.id in self._seen:
                 continue
-            self._seen[parcel.id] = None
-            if len(self._seen) > REMEMBERED_PARCELS:
-                del self._seen[next(iter(self._seen))]
+            self._seen.add(parcel.id)
             queue = self._queues.setdefault(parcel.address.key, _Queue(deque()))
             queue.parcels.append(parcel)
             if queue.task is None:
@@ -149,7 +149,7 @@ class Outbox:
         try:
             while queue.parcels:
                 await self._deliver(queue.parcels[0], queue)
-                queue.parcels.popleft()
+                self._end(queue.parcels.popleft())
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -159,6 +159,13 @@ class Outbox:
             del self._queues[key]
             if not self._queues:
                 self._idle.set()
+
+    def _end(self, parcel: Parcel) -> None:
+        """It is done with; it is remembered for a while, unless it may be revived."""
+        if parcel.id in self._seen:
+            self._done.append(parcel.id)
+        if len(self._done) > REMEMBERED_PARCELS:
+            self._seen.discard(self._done.popleft())
 
     async def _deliver(self, parcel: Parcel, queue: _Queue) -> None:
         """Try until it has arrived or is set aside."""
@@ -318,11 +325,11 @@ class Outbox:
     async def _set_aside(self, parcel: Parcel, reason: str, queue: _Queue, *, everything: bool = False) -> None:
         logger.warning("a message was set aside: %s", reason)
         await self._write(lambda: self._ledger.set_aside(parcel.id, reason))
-        self._seen.pop(parcel.id, None)  # it may be revived
+        self._seen.discard(parcel.id)  # it may be revived
         if everything:
             await self._write(lambda: self._ledger.set_aside_all(parcel.address, reason))
             while len(queue.parcels) > 1:
-                queue.parcels.pop()
+                self._seen.discard(queue.parcels.pop().id)
 
 
 def key_of(parcel: Parcel) -> str:

@@ -13,13 +13,14 @@ from bot.generation.model import GeneratorSettings, ResolvedModel
 from bot.types import EndReason, GeneratedText, GenerationEnd, GenerationEvent, Prompt, Role, Sampling, Usage
 
 UNLIMITED_TOKENS = 1 << 30
+KEPT_PROMPTS = 100
 
 
 class EchoGenerator:
     """Streams the last user message back; white space and line breaks are kept. A token is a word.
 
-    `enqueue` scripts the next replies (an exception is raised where it stands in the script); `history` holds every
-    prompt it was given.
+    `enqueue` scripts the next replies (an exception is raised where it stands in the script); `history` holds the
+    last KEPT_PROMPTS prompts that it was given.
     """
 
     kind = "echo"
@@ -56,6 +57,7 @@ class EchoGenerator:
             PromptTooLong: the prompt has more words than `context_length`.
         """
         self.history.append(prompt)
+        del self.history[:-KEPT_PROMPTS]
         tokens = await self.count(prompt)
         if tokens > self.context_length:
             raise PromptTooLong("errors.prompt_too_long", tokens=tokens, limit=self.context_length)
