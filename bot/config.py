@@ -150,7 +150,17 @@ class LogSection(_Section):
 class PluginsSection(_Section):
     """What is loaded; the order of recognizers is the order in which they are asked."""
 
-    skills: tuple[str, ...] = ("help", "conversations", "settings", "why", "people", "calculate", "chance", "chat")
+    skills: tuple[str, ...] = (
+        "help",
+        "conversations",
+        "settings",
+        "why",
+        "people",
+        "calculate",
+        "chance",
+        "summarize",
+        "chat",
+    )
     recognizers: tuple[str, ...] = ("commands",)
 
 

@@ -72,9 +72,12 @@ class Conversations:
         """Make it the current one of its address."""
         await self._store.set_setting(conversation.address.key, CURRENT_CONVERSATION, str(conversation.id))
 
-    async def of_message(self, message: Message) -> tuple[Conversation, Message]:
+    async def of_message(self, message: Message, *, goes_back: bool = True) -> tuple[Conversation, Message]:
         """The one that the message names, was stored in before, or replies to; else the current one; and the message as
-        it is said there, with a quote only where the conversation does not have what it quotes."""
+        it is said there, with a quote only where the conversation does not have what it quotes.
+
+        Where it `goes_back`, the conversation goes on from what the message replies to.
+        """
         if message.conversation_id is not None:
             named = await self._store.conversation(message.conversation_id)
             if named is not None:
@@ -84,7 +87,8 @@ class Conversations:
         if message.after_turn_id is not None and (turn := await self._store.turn(message.after_turn_id)):
             conversation = await self.of_turn(turn)
             if conversation.address == message.address:
-                await self._go_back_to(turn, conversation)
+                if goes_back:
+                    await self._go_back_to(turn, conversation)
                 return conversation, message
             message = replace(message, after_turn_id=None)
         if (current := await self._kept(message.address)) is not None:

@@ -134,7 +134,7 @@ class Engine:
         Closing the reply early, or cancelling the task that reads it, stops the turn; what was said is kept.
         """
         turn = RunningTurn()
-        if self._is_immediate(message):
+        if (command := self._named(message)) and command.immediate:
             events = self._at_once(message, turn)
         else:
             events = self._in_lane(message, turn, lambda: self._reply(message, turn, earlier))
@@ -183,7 +183,9 @@ class Engine:
     async def _reply(self, message: Message, turn: RunningTurn, earlier: Sequence[Message] = ()) -> Reply:
         message = await self._placed(message, turn)
         first, *others = *earlier, message
-        conversation, first = await self._conversations.of_message(first)
+        command = self._named(message)
+        goes_back = command is None or command.goes_back
+        conversation, first = await self._conversations.of_message(first, goes_back=goes_back)
         understanding = await self._understand(message, conversation)
         if _is_command(understanding):
             return self._command(message, conversation, understanding, turn)
@@ -353,9 +355,8 @@ class Engine:
                 return understanding
         return Understanding(TALK, 1.0)
 
-    def _is_immediate(self, message: Message) -> bool:
-        command = self.commands.get(command_name(message.text) or "")
-        return command is not None and command.immediate
+    def _named(self, message: Message) -> Command | None:
+        return self.commands.get(command_name(message.text) or "")
 
     def _context(
         self, message: Message, conversation: Conversation, understanding: Understanding, turn: RunningTurn

@@ -70,6 +70,8 @@ class Command:
     """Whether no list shows it."""
     discreet: bool = False
     """Whether only the one who gives it should read the answer, where a platform can do that."""
+    goes_back: bool = False
+    """Whether the conversation goes on from the turn that the message replies to, as it does where it is talk."""
     told: str = ""
     """The key of another text that tells what it does: where a channel has more ways to do it, say."""
 

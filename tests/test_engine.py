@@ -26,6 +26,7 @@ from bot.skills.conversations import ConversationsSkill
 from bot.skills.help import HelpSkill
 from bot.skills.personas import Personas
 from bot.skills.settings import SettingsSkill
+from bot.skills.summarize import SummarizeSkill
 from bot.types import (
     Address,
     Failed,
@@ -122,6 +123,7 @@ async def dialogue_at(
                 "help": HelpSkill(),
                 "conversations": ConversationsSkill(),
                 "settings": SettingsSkill(),
+                "summarize": SummarizeSkill(),
                 "chat": ChatSkill(),
             },
             recognizers=[CommandRecognizer()],

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from bot.errors import GenerationFailed
-from bot.generation.reasoning import Piece, ReasoningSplitter
 from bot.memory.window import Window, build_window
 from bot.places import Setting
 from bot.protocols import Command, Generator, Reply
-from bot.skills.choosing import short_name
+from bot.skills.asking import loading, place_in_line, split
 from bot.skills.context import SkillContext
 from bot.texts import Texts
 from bot.types import (
     EndReason,
     Finished,
-    GeneratedText,
     GenerationEnd,
-    GenerationEvent,
     Queued,
     ReasoningDelta,
     Status,
@@ -42,11 +39,9 @@ class ChatSkill:
             ModelError: the model cannot be loaded.
             GenerationError: it cannot answer, or not to the end.
         """
-        name = context.model
-        if not context.models.is_loaded(name):
-            told = short_name(name or context.models.default)
-            yield Status(context.texts.get("generation.loading", model=told))
-        generator = await context.models.load(name)
+        if told := loading(context):
+            yield Status(told)
+        generator = await context.models.load(context.model)
         window = await _open_window(context, generator)
         if window.left_out:
             yield Status(context.texts.get("chat.left_out", count=window.left_out))
@@ -54,12 +49,12 @@ class ChatSkill:
         context.note(known)
         sampling = replace(context.settings.sampling, max_tokens=window.reply_tokens)
         end, empty = GenerationEnd(EndReason.STOP, Usage()), True
-        async with aclosing(_split(generator.stream(window.prompt, sampling))) as events:
+        async with aclosing(split(generator.stream(window.prompt, sampling))) as events:
             async for event in events:
                 if isinstance(event, GenerationEnd):
                     end = event
                 elif isinstance(event, Queued):
-                    yield Status(_place(event, context))
+                    yield Status(place_in_line(event, context))
                 elif not event.reasoning:
                     empty = False
                     yield TextDelta(event.text)
@@ -95,31 +90,6 @@ def _standing_prompt(context: SkillContext, turns: Sequence[Turn]) -> str:
     languages = (turn.author.language for turn in turns if turn.author)
     texts = Texts(context.place.get(Setting.LANGUAGE) or next(filter(None, languages), context.language))
     return f"{context.personas.prompt(persona, texts.language)}\n{texts.get('tasks.group')}"
-
-
-async def _split(stream: AsyncGenerator[GenerationEvent, None]) -> AsyncGenerator[Piece | Queued | GenerationEnd, None]:
-    """The stream with reasoning told apart; leading white space of the answer is dropped."""
-    splitter = ReasoningSplitter()
-    async with aclosing(stream) as events:
-        async for event in events:
-            if isinstance(event, GeneratedText) and event.reasoning:
-                yield Piece(event.text, reasoning=True)
-            elif isinstance(event, GeneratedText):
-                for piece in splitter.feed(event.text):
-                    yield piece
-            elif isinstance(event, Queued):
-                yield event
-            else:
-                for piece in splitter.flush():
-                    yield piece
-                yield event
-
-
-def _place(queued: Queued, context: SkillContext) -> str:
-    """Where the person stands in line."""
-    if seconds := round(queued.seconds):
-        return context.texts.get("chat.queued_for", position=queued.position, seconds=seconds)
-    return context.texts.get("chat.queued", position=queued.position)
 
 
 def _evidence(context: SkillContext, window: Window) -> dict[str, object]:

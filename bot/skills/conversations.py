@@ -25,8 +25,8 @@ class ConversationsSkill:
     commands: Sequence[Command] = (
         Command("new", "[NAME]"),
         Command("conversations", f"[NAME|{ALL}]"),
-        Command("undo", "[NUMBER]"),
-        Command("retry", "[MODEL]"),
+        Command("undo", "[NUMBER]", goes_back=True),
+        Command("retry", "[MODEL]", goes_back=True),
         Command("stop", immediate=True),
     )
 

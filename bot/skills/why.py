@@ -26,6 +26,9 @@ class WhySkill:
 
 
 async def _answer(context: SkillContext) -> Turn | None:
+    replied = context.message.after_turn_id
+    if replied is not None and (turn := await context.store.turn(replied)) and turn.role is Role.ASSISTANT:
+        return turn
     path = await context.store.path(context.conversation.id)
     return next((turn for turn in reversed(path) if turn.role is Role.ASSISTANT), None)
 
