@@ -311,7 +311,7 @@ async def test_a_command_about_something_old_leaves_the_conversation_where_it_is
     await exchange(group, "one", "1")
     await exchange(group, "two", "2")
     before = await path(group, GROUP)
-    assert "uses `echo`" in await group.say(BOB, "/model", reply_to="9", after_turn_id=2)
+    assert "`echo`" in await group.say(BOB, "/model", reply_to="9", after_turn_id=2)
     assert await path(group, GROUP) == before
     await group.say(ANN, "/retry", reply_to="9", after_turn_id=2)
     assert await path(group, GROUP) == ["one", "Ann: one"]
