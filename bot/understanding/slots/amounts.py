@@ -11,7 +11,7 @@ from bot.understanding.slots.scanning import Token, tokens_of
 from bot.understanding.slots.values import Amount, SlotKind, Value
 
 _SIGNS_BEFORE = frozenset("$€£¥￥₹")
-_PERCENT = re.compile("百分之")
+_PERCENT = "百分之"
 _SCALES = {"万": 10_000, "亿": 100_000_000, "千": 1000}
 
 
@@ -61,9 +61,7 @@ def amounts_of(text: str, tokens: Sequence[Token] | None = None) -> list[Value]:
     found = []
     place = 0
     while place < len(tokens):
-        read = _number_at(tokens, place, text) if tokens[place].sign in "n4L" else _in_metres(tokens[place])
-        if read is None and tokens[place].sign == "L":
-            read = _in_metres(tokens[place])
+        read = _number_at(tokens, place, text) if tokens[place].sign in "n4" else None
         if read and (value := _with_unit(text, tokens, place, *read)):
             found.append(value)
             place = read[1]
@@ -71,17 +69,13 @@ def amounts_of(text: str, tokens: Sequence[Token] | None = None) -> list[Value]:
     return found
 
 
-def _in_metres(token: Token) -> tuple[Decimal, int] | None:
-    return None
-
-
 def _with_unit(text: str, tokens: Sequence[Token], place: int, number: Decimal, last: int) -> Value | None:
     start, end = tokens[place].start, tokens[last].end
     before = text[:start].rstrip()
     if before[-1:] in _SIGNS_BEFORE and (unit := lexicon().measures.get(before[-1])):
         return _value(SlotKind.AMOUNT, Amount(number, unit), len(before) - 1, end, text)
-    if before.endswith("百分之"):
-        return _value(SlotKind.AMOUNT, Amount(number, "%"), len(before) - 3, end, text)
+    if before.endswith(_PERCENT):
+        return _value(SlotKind.AMOUNT, Amount(number, "%"), len(before) - len(_PERCENT), end, text)
     measured = _unit_at(text, end)
     if measured is None:
         return None
@@ -106,7 +100,7 @@ def _unit_at(text: str, place: int) -> tuple[str, int] | None:
         for length in range(4, 0, -1):
             if unit := measures.get(text[place : place + length]):
                 return unit, min(place + length, len(text))
-    ends = []
+    ends: list[int] = []
     end = place
     while len(ends) < MOST_WORDS and (word := _UNIT_WORD.match(text, end)):
         ends.append(word.end())

@@ -87,7 +87,7 @@ def _overlap(one: Value, other: Value) -> bool:
 
 
 def _best(candidates: list[Value], count: int, plain: str) -> list[Value]:
-    """The values that belong to the request: the one beside it, else the last; where nothing is asked for, the first."""
+    """The values that belong to the request: the one beside it, else the last; without a request, the first."""
     if len(candidates) <= count or not candidates or candidates[0].kind not in TEMPORAL:
         return candidates[:count]
     anchor = anchor_of(plain)
@@ -115,16 +115,20 @@ def _temporal(
     for phrase in phrases_of(tokens, moment):
         start, end = tokens[phrase.first].start, tokens[phrase.last].end
         besides = phrase.besides and (tokens[phrase.besides[0]].start, tokens[phrase.besides[1]].end)
-        for kind in kinds:
-            if value := _as_kind(phrase, kind, moment, future, (start, end, text[start:end])):
-                found.append(replace(value, besides=besides))
-                break
+        values = (_if_any(phrase, kind, moment, future, (start, end, text[start:end])) for kind in kinds)
+        if value := next((value for value in values if value), None):
+            found.append(replace(value, besides=besides))
     return found
 
 
-def _as_kind(
-    phrase: Phrase, kind: SlotKind, moment: Moment, future: bool, place: tuple[int, int, str]
-) -> Value | None:
+def _if_any(phrase: Phrase, kind: SlotKind, moment: Moment, future: bool, place: tuple[int, int, str]) -> Value | None:
+    try:
+        return _as_kind(phrase, kind, moment, future, place)
+    except OverflowError:  # in a million weeks
+        return Value(kind, None, *place, problem=Problem.NO_SUCH_DATE)
+
+
+def _as_kind(phrase: Phrase, kind: SlotKind, moment: Moment, future: bool, place: tuple[int, int, str]) -> Value | None:
     """The phrase as a value of that kind, if it is one."""
     if kind is SlotKind.RECURRENCE:
         if not phrase.is_recurrence:
@@ -158,9 +162,7 @@ def _only(doubts: tuple[Doubt, ...], *kept: Doubt) -> tuple[Doubt, ...]:
 # -- everything else ----------------------------------------------------------------------------------------
 
 
-def _others(
-    tokens: Sequence[Token], text: str, plain: str, wanted: Sequence[SlotKind], known: Known
-) -> list[Value]:
+def _others(tokens: Sequence[Token], text: str, plain: str, wanted: Sequence[SlotKind], known: Known) -> list[Value]:
     found: list[Value] = []
     if SlotKind.NUMBER in wanted:
         found += numbers_of(tokens, plain)

@@ -223,10 +223,7 @@ def resolve(phrase: Phrase, moment: Moment) -> Resolved:
 
 
 def _from_now(phrase: Phrase, shift: Shift, moment: Moment) -> Resolved:
-    try:
-        at, doubts = shifted(moment.now, shift.duration, moment.zone, shift.sign)
-    except OverflowError:
-        return Resolved(None, problem=Problem.NO_SUCH_DATE)
+    at, doubts = shifted(moment.now, shift.duration, moment.zone, shift.sign)
     if phrase.clocks or phrase.part:
         clock = phrase.clocks[0] if phrase.clocks else None
         return _at(Day(at.date()), clock, phrase.part.name if phrase.part else "", moment)
@@ -322,9 +319,7 @@ def _hours(phrase: Phrase, repeat: Repeat, moment: Moment) -> tuple[list[tuple[i
     return found, tuple(doubts)
 
 
-def _beginning(
-    phrase: Phrase, rule: str, hours: list[tuple[int, int]], moment: Moment
-) -> tuple[datetime, datetime]:
+def _beginning(phrase: Phrase, rule: str, hours: list[tuple[int, int]], moment: Moment) -> tuple[datetime, datetime]:
     """Where the rule begins to count, and after what its first time is to come."""
     now = moment.local
     day, at = moment.today, time(*min(hours))
@@ -340,7 +335,7 @@ def _beginning(
 
 
 def _one_later(rule: str, local: datetime, phrase: Phrase) -> datetime:
-    """"Every week" begins in a week."""
+    """ "Every week" begins in a week."""
     return first_time(rule, local, local) or local
 
 

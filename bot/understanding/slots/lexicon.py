@@ -106,9 +106,7 @@ class Lexicon:
 def lexicon() -> Lexicon:
     """The packaged words."""
     folder = files("prompts") / "slots"
-    tables = [
-        tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8")) for language in ("zh", "en")
-    ]
+    tables = [tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8")) for language in ("zh", "en")]
     words = {text: word for table in tables for text, word in _words(table)}
     words["second"] = Word(SECOND, "2")
     pairs = next(table["traditional"]["pairs"] for table in tables if "traditional" in table)
@@ -163,7 +161,9 @@ def _bounded(text: str) -> str:
 
 def _any_of(texts: list[str]) -> re.Pattern[str]:
     longest_first = sorted(texts, key=len, reverse=True)
-    return re.compile("|".join((_BEFORE if text.isascii() else "") + _bounded(re.escape(text)) for text in longest_first))
+    return re.compile(
+        "|".join((_BEFORE if text.isascii() else "") + _bounded(re.escape(text)) for text in longest_first)
+    )
 
 
 def _start(text: str) -> re.Pattern[str]:

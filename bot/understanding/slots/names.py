@@ -8,11 +8,11 @@ from functools import lru_cache
 from zoneinfo import available_timezones
 
 from bot.understanding.slots.lexicon import distance, lexicon
-from bot.understanding.slots.scanning import normalised
+from bot.understanding.slots.scanning import LONGEST_TEXT, normalised
 from bot.understanding.slots.values import SlotKind, Value
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_MENTION = re.compile(r"(?<![\w@.])@\w+")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_@.])@\w+")
 SHORTEST_MISSPELT = 5
 MOST_WORDS = 3
 
@@ -20,7 +20,7 @@ MOST_WORDS = 3
 def people_of(text: str, known: Sequence[str]) -> list[Value]:
     """Mentions, names that are known, and the one who speaks."""
     found = [Value(SlotKind.PERSON, match[0], *match.span(), match[0]) for match in _MENTION.finditer(text)]
-    found += matches(text, {name: () for name in known}, SlotKind.PERSON)
+    found += matches(text, dict.fromkeys(known, ()), SlotKind.PERSON)
     if not found:
         found += matches(text, {"me": tuple(lexicon().me)}, SlotKind.PERSON)
     return sorted(found, key=lambda value: value.start)
@@ -28,7 +28,7 @@ def people_of(text: str, known: Sequence[str]) -> list[Value]:
 
 def places_of(text: str, known: Sequence[str]) -> list[Value]:
     """Places that are known, the cities of time zones, and what is written with capitals after "in" and the like."""
-    names: dict[str, Sequence[str]] = {name: () for name in known}
+    names: dict[str, Sequence[str]] = dict.fromkeys(known, ())
     for place, others in _other_names(lexicon().places).items():
         names.setdefault(place, others)
     found = matches(text, names, SlotKind.PLACE, misspelt=False)
@@ -52,7 +52,8 @@ def cities() -> Mapping[str, str]:
 
 
 def _cities(text: str) -> list[Value]:
-    lower, words = text.lower(), list(_WORD.finditer(text))
+    lower = text[:LONGEST_TEXT].lower()
+    words = list(_WORD.finditer(lower))
     found = []
     for index, word in enumerate(words):
         for last in reversed(words[index : index + MOST_WORDS]):
@@ -74,11 +75,9 @@ def choices_of(text: str, choices: Mapping[str, Sequence[str]]) -> list[Value]:
     return matches(text, choices, SlotKind.CHOICE)
 
 
-def matches(
-    text: str, names: Mapping[str, Sequence[str]], kind: SlotKind, *, misspelt: bool = True
-) -> list[Value]:
+def matches(text: str, names: Mapping[str, Sequence[str]], kind: SlotKind, *, misspelt: bool = True) -> list[Value]:
     """Where the names or their other words stand in the text; of words that overlap, the longest."""
-    plain = normalised(text)
+    plain = normalised(text)[:LONGEST_TEXT]
     words = list(_WORD.finditer(plain))
     found = []
     for name, others in names.items():
@@ -92,7 +91,10 @@ def matches(
 
 def _places(text: str, words: Sequence[re.Match[str]], said: str, misspelt: bool) -> Iterable[tuple[int, int]]:
     if not said.isascii():
-        yield from (match.span() for match in re.finditer(re.escape(said), text))
+        if said in text:
+            yield from (match.span() for match in re.finditer(re.escape(said), text))
+        return
+    if not misspelt and said not in text:
         return
     count = len(said.split())
     for index in range(len(words) - count + 1):

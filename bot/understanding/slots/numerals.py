@@ -1,4 +1,4 @@
-"""Numbers in words: Chinese numerals as one run of signs, English ones word by word. Knows nothing of the text around."""
+"""Numbers in words: Chinese numerals as a run of signs, English ones word by word; knows nothing of the text around."""
 
 from __future__ import annotations
 

@@ -268,10 +268,12 @@ def _weekday(signs: str, tokens: Tokens, moment: Moment) -> Day:
     return Day(day, (Doubt.WHICH_WEEK,) if is_open else (), weekday=weekday)
 
 
-def _nth_of_month(signs: str, tokens: Tokens, moment: Moment) -> Day:
+def _nth_of_month(signs: str, tokens: Tokens, moment: Moment) -> Day | None:
     """First monday of april, 四月的第一个星期一; without a month it is one only in a recurrence."""
     nth = next((-1 if token.sign == "l" else _ordinal(token) for token in tokens if token.sign in "oO2l"), 1)
     weekday = int(next(token.value for token in tokens if token.sign == "w"))
+    if not -1 <= nth <= 5 or nth == 0:
+        return None
     if "b" not in signs and "z" not in signs:
         return Day(None, weekday=weekday, nth=nth)
     sign = max(signs.find("b"), signs.find("z"))
@@ -370,10 +372,10 @@ def _every_unit(signs: str, tokens: Tokens, moment: Moment) -> Repeat | None:
         return Repeat("minute", int(minutes)) if minutes >= 1 else None
     if unit == "second" or number == 0:
         return None
+    if unit == "fortnight":
+        return Repeat("week", 2 * (number or every))
     if every == 3:  # 每隔两天 leaves two days out, 每隔两小时 none
         return Repeat(unit, (number or 1) + (unit not in ("minute", "hour")))
-    if unit == "fortnight":
-        return Repeat("week", 2 * (number or 1))
     return Repeat(unit, number or every)
 
 

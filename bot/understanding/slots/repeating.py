@@ -16,7 +16,14 @@ from bot.understanding.slots.values import Duration
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 GROUPS = {"work": (0, 1, 2, 3, 4), "weekend": (5, 6)}
-FREQUENCIES = {"minute": "MINUTELY", "hour": "HOURLY", "day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
+FREQUENCIES = {
+    "minute": "MINUTELY",
+    "hour": "HOURLY",
+    "day": "DAILY",
+    "week": "WEEKLY",
+    "month": "MONTHLY",
+    "year": "YEARLY",
+}
 BY_PASSING_TIME = ("HOURLY", "MINUTELY", "SECONDLY")
 
 
@@ -49,14 +56,31 @@ def rule_of(repeat: Repeat, day: Day | None, *, hours: tuple[tuple[int, int], ..
     if unit == "month" and day:
         by = _by_month_day(day)
     elif unit == "year" and day and day.month and day.month_day:
-        by = f"BYMONTH={day.month};BYMONTHDAY={'28,29;BYSETPOS=-1' if (day.month, day.month_day) == (2, 29) else day.month_day}"
+        by = f"BYMONTH={day.month};{_by_month_day(day) if day.month == 2 else f'BYMONTHDAY={day.month_day}'}"
+    elif unit == "year" and day and day.month and day.nth is not None:
+        by = f"BYMONTH={day.month};{_by_month_day(day)}"
     elif unit in ("week", "day") and weekdays:
         unit, by = "week", "BYDAY=" + ",".join(WEEKDAYS[weekday] for weekday in sorted(weekdays))
-    parts = [f"FREQ={FREQUENCIES[unit]}", f"INTERVAL={interval}" if interval > 1 else "", by]
-    if len(hours) > 1:
-        parts.append("BYHOUR=" + ",".join(str(hour) for hour, _ in sorted(hours)))
-        parts.append(f"BYMINUTE={hours[0][1]}")
+    days = max(len(weekdays), 1) if unit == "week" else 1
+    parts = [f"FREQ={FREQUENCIES[unit]}", f"INTERVAL={interval}" if interval > 1 else "", by, _by_hours(hours, days)]
     return ";".join(part for part in parts if part)
+
+
+def _by_hours(hours: tuple[tuple[int, int], ...], days: int) -> str:
+    """Several times a day. Where their minutes differ, they are picked out of all that hours and minutes make."""
+    if len(hours) < 2:
+        return ""
+    all_hours, all_minutes = (sorted(set(each)) for each in zip(*hours, strict=True))
+    made = [(hour, minute) for hour in all_hours for minute in all_minutes]
+    by = f"BYHOUR={_listed(all_hours)};BYMINUTE={_listed(all_minutes)}"
+    if len(all_minutes) == 1:
+        return by
+    places = [day * len(made) + made.index(each) + 1 for day in range(days) for each in sorted(hours)]
+    return f"{by};BYSETPOS={_listed(places)}"
+
+
+def _listed(numbers: list[int]) -> str:
+    return ",".join(str(number) for number in numbers)
 
 
 def _weekdays_of(day: Day | None) -> tuple[int, ...]:

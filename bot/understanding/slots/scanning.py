@@ -192,7 +192,7 @@ def _number_words(tokens: list[Token], place: int) -> list[Token]:
         token = tokens[index]
         if token.sign == "C" and run and run[-1].number >= 100 and _is_word(tokens[index + 1 : index + 2]):
             continue
-        if token.sign == NUMBER and (not run or token.text.isalpha() or " " in token.text) and "一" > token.text[:1]:
+        if token.sign == NUMBER and (not run or token.text.isalpha() or " " in token.text) and token.text[:1] < "一":
             run.append(token)
             continue
         if token.sign == "o" and run and run[-1].number in (20, 30):

@@ -1,4 +1,4 @@
-"""What is found in a text: frozen values, each with its place, what is doubtful about it, and what makes it impossible."""
+"""What is found in a text: frozen values, each with its place, its doubts, and what makes it impossible."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from bot.understanding.slots.lexicon import lexicon
 from bot.understanding.slots.scanning import normalised
 
 _SPACES = re.compile(r"\s+")
+LONGEST_FRAME = 60
+"""Signs at the end of a text in which the end of a request is looked for."""
 _STRAY = " \t\n,;:.，；：。、-–—"
 
 
@@ -41,7 +43,8 @@ def unframed(text: str) -> str:
     while True:
         plain = normalised(text)
         match = next((match for pattern in known.frame_starts if (match := pattern.match(plain)) and match.end()), None)
-        end = next((found for pattern in known.frame_ends if (found := pattern.search(plain))), None)
+        tail = max(len(plain) - LONGEST_FRAME, 0)
+        end = next((found for pattern in known.frame_ends if (found := pattern.search(plain, tail))), None)
         shorter = text[match.end() :] if match else (text[: end.start()] if end else text)
         shorter = shorter.strip(_STRAY)
         if shorter == text:
