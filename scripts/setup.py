@@ -31,8 +31,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "parley-setup.json"
 LOG = VENV / "setup.log"
-DEFAULT_MODEL = "smollm2-135m-instruct"
-DEFAULT_MODEL_FILES = "SmolLM2-135M-Instruct*"
+MODELS = {"smollm2-135m-instruct": "SmolLM2-135M-Instruct*", "all-minilm-l6-v2": "all-minilm-l6-v2/model.safetensors"}
+"""What talks, and what turns sentences into vectors; and where each lies in the folder of models."""
 HOME_VARIABLES = ("PARLEY_HOME", "XDG_DATA_HOME", "HOME")
 """What decides where the data folder, and so the model, lies."""
 
@@ -49,7 +49,7 @@ class Profile:
 
 
 PROFILES = {
-    "chat": Profile("chat", ".", 700_000_000),
+    "chat": Profile("chat", ".", 1_200_000_000),
     "test": Profile("test", ".[transformers,openai,hub,telegram,discord,dev]", 3_000_000_000),
 }
 
@@ -93,10 +93,10 @@ def has_packages(profile: Profile, stamp: dict[str, Any], python_version: str) -
 
 
 def has_model(stamp: dict[str, Any]) -> bool:
-    """Whether the default model is where this user's data lies."""
+    """Whether the default models are where this user's data lies."""
     recorded = stamp.get("model", {})
     same_user = recorded.get("variables") == [os.environ.get(name, "") for name in HOME_VARIABLES]
-    return same_user and any(Path(recorded["folder"]).glob(DEFAULT_MODEL_FILES))
+    return same_user and all(any(Path(recorded["folder"]).glob(files)) for files in MODELS.values())
 
 
 def is_ready(profile: Profile) -> bool:
@@ -264,10 +264,11 @@ def explain(log: str) -> tuple[str, dict[str, str]]:
     return "pip_failed", {"problem": (log.strip().splitlines() or ["?"])[-1]}
 
 
-def install_model() -> None:
-    """Install the default model into the user's data folder through the program itself."""
-    if subprocess.run([str(VENV / "bin" / "parley"), "models", "add", DEFAULT_MODEL], stdout=sys.stderr).returncode:
-        raise SetupError("no_model", model=DEFAULT_MODEL)
+def install_models() -> None:
+    """Install the default models into the user's data folder through the program itself."""
+    for model in MODELS:
+        if subprocess.run([str(VENV / "bin" / "parley"), "models", "add", model], stdout=sys.stderr).returncode:
+            raise SetupError("no_model", model=model)
     ask = "from bot.config import load; print(load().models_folder)"
     folder = subprocess.run([str(PYTHON), "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     write_stamp(model={"folder": folder.strip(), "variables": [os.environ.get(name, "") for name in HOME_VARIABLES]})
@@ -281,7 +282,7 @@ def set_up(profile: Profile) -> None:
             check_disk(profile)
             install_packages(profile, version or make_venv())
         if not has_model(read_stamp()):
-            install_model()
+            install_models()
 
 
 def _gigabytes(size: int) -> str:

@@ -17,7 +17,7 @@ from bot.cli.parsing import speak
 from bot.errors import ConfigurationError, ParleyError
 from bot.texts import Texts, system_language, use_overlay
 
-COMMANDS = ("chat", "run", "init", "doctor", "models", "pair", "people", "db")
+COMMANDS = ("chat", "run", "init", "doctor", "models", "intents", "pair", "people", "db")
 DEFAULT_COMMAND = "chat"
 NEAR_ENOUGH = 0.8
 

@@ -116,6 +116,8 @@ def record(setup: ModuleType, profile: str, models: Path) -> None:
     """Write down that everything is there."""
     setup.VENV.mkdir(exist_ok=True)
     (models / "SmolLM2-135M-Instruct.Q4_1.gguf").touch()
+    (models / "all-minilm-l6-v2").mkdir(exist_ok=True)
+    (models / "all-minilm-l6-v2" / "model.safetensors").touch()
     variables = [os.environ.get(name, "") for name in setup.HOME_VARIABLES]
     version = setup.short_version(sys.version_info)
     setup.write_stamp(**{profile: setup.digest(version), "model": {"folder": str(models), "variables": variables}})

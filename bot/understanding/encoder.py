@@ -1,0 +1,129 @@
+"""Sentences to vectors: all-MiniLM-L6-v2 in 8-bit integers on ONNX Runtime.
+
+The graph is written from the model's weights at first use, and kept under a name that changes with them. Encoding
+imports neither torch nor transformers. An encoder may be used by several threads at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bot.errors import ModelError
+from bot.folders import make_private_folder
+from bot.understanding.heads import Array
+
+if TYPE_CHECKING:
+    import onnxruntime
+    import tokenizers
+
+MODEL = "all-minilm-l6-v2"
+WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
+FORM = 1
+"""Counts the changes of the graph; a new one is written, and trained models of an old one are not used."""
+LONGEST_TOKENS = 128
+LONGEST_CHARACTERS = 1000
+"""What comes later in a text cannot be among the tokens that are read."""
+BATCH = 32
+
+
+def has_encoder(models_folder: Path) -> bool:
+    """Whether the model is installed."""
+    return (models_folder / MODEL / WEIGHTS).is_file()
+
+
+def prepare_encoder(models_folder: Path, cache_folder: Path) -> Path:
+    """The file of the graph, written where it is not there yet.
+
+    Raises:
+        ModelError: the model is not installed.
+        OSError: the graph cannot be written.
+    """
+    if not has_encoder(models_folder):
+        raise ModelError("intents.no_encoder", model=MODEL)
+    weights = models_folder / MODEL / WEIGHTS
+    seen = weights.stat()
+    graph = cache_folder / f"encoder-{seen.st_size:x}-{seen.st_mtime_ns:x}-{FORM}.onnx"
+    if graph.is_file():
+        return graph
+    from bot.understanding.encoder_graph import write_encoder
+
+    make_private_folder(cache_folder)
+    draft = graph.with_suffix(f".{os.getpid()}.part")
+    write_encoder(weights, draft)
+    draft.replace(graph)
+    return graph
+
+
+class SentenceEncoder:
+    """Gives every sentence one vector: the means of the last three layers, each of length one, side by side."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: tokenizers.Tokenizer) -> None:
+        self._session = session
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def open(cls, models_folder: Path, cache_folder: Path) -> SentenceEncoder:
+        """The installed encoder.
+
+        Raises:
+            ModelError: it is not installed.
+            OSError: its graph cannot be written.
+        """
+        graph = prepare_encoder(models_folder, cache_folder)
+        import onnxruntime
+        import tokenizers
+
+        options = onnxruntime.SessionOptions()
+        # one sentence is too little work to share, and threads that wait by spinning slow everything else
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        tokenizer = tokenizers.Tokenizer.from_file(str(models_folder / MODEL / TOKENIZER))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(LONGEST_TOKENS)
+        return cls(session, tokenizer)
+
+    def encode(self, sentences: Sequence[str], *, workers: int = 1) -> Array:
+        """The vectors, one row a sentence.
+
+        Args:
+            sentences: any texts; of long ones the beginning counts.
+            workers: threads that encode side by side.
+        """
+        cut = [sentence[:LONGEST_CHARACTERS] for sentence in sentences]
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(cut)] if cut else []
+        # sentences of about the same length side by side need little padding
+        order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        vectors = np.empty((len(tokens), self.width), np.float32)
+
+        def fill(batch: list[int]) -> None:
+            vectors[batch] = self._encode([tokens[index] for index in batch])
+
+        if workers == 1 or len(batches) == 1:
+            for batch in batches:
+                fill(batch)
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(fill, batches))
+        return vectors
+
+    @property
+    def width(self) -> int:
+        """Numbers in one vector."""
+        return sum(output.shape[1] for output in self._session.get_outputs())
+
+    def _encode(self, tokens: list[list[int]]) -> Array:
+        ids = np.zeros((len(tokens), max(map(len, tokens))), np.int32)
+        mask = np.zeros_like(ids)
+        for row, sentence in enumerate(tokens):
+            ids[row, : len(sentence)] = sentence
+            mask[row, : len(sentence)] = 1
+        layers = self._session.run(None, {"ids": ids, "mask": mask})
+        return np.hstack([layer / np.linalg.norm(layer, axis=1, keepdims=True) for layer in layers])
