@@ -17,7 +17,7 @@ from bot.texts import Texts
 
 PIECE = re.compile(r"\bq(\d+)v(\d+)n(\d+)of(\d+)\b")
 FILLER = re.compile(r"\bla+\b")
-SPEAKER = re.compile(r"\bP\d+: ")
+SPEAKER = re.compile(r"\bP\d+:(?= |$)", re.MULTILINE)
 """Who asks, as the prompt of a group names them."""
 _TEXTS = Texts("en")
 REPEAT = _TEXTS.get("delivery.repeat")
@@ -97,7 +97,7 @@ class Seen:
     @property
     def is_preview(self) -> bool:
         """Whether it shows an answer that is not whole yet."""
-        return bool(self.pieces) and self.has_stop
+        return self.has_stop
 
     @property
     def other_words(self) -> str:
@@ -177,6 +177,8 @@ def _without_originals(seen: Sequence[Seen], verdict: Verdict, chat: str) -> lis
 
 def _begins_like(message: Seen, other: Seen) -> bool:
     one, two = message.pieces[:1], other.pieces[:1]
+    if message.is_preview and not one:  # no piece of it had come yet
+        return other.text.replace(REPEAT, "").strip().startswith(message.text)
     return bool(one and two) and (one[0].question, one[0].number) == (two[0].question, two[0].number)
 
 

@@ -18,6 +18,8 @@ Json = dict[str, Any]
 PATIENCE_SECONDS = 120.0
 """How long somebody waits who has nothing more to say: far longer than any answer may take."""
 BURST_SHARE, EARLY_EDIT_SHARE, LATE_EDIT_SHARE = 0.2, 0.2, 0.15
+BURST_EDIT_SHARE = 0.3
+"""Of bursts that are answered: a part of them is worded anew."""
 SIZES = ((1, "la"), (3, "la"), (5, "la la la"), (25, "la"), (30, "l" + "a" * 90))
 """Pieces of a question, and what stands between them; two of the last kind need two messages."""
 SIZE_WEIGHTS = (4, 4, 3, 2, 1)
@@ -92,9 +94,10 @@ class Talker:
     async def _exchange(self, *, may_edit: bool) -> bool:
         """Ask something, and wait for the answer for a while; whether it came."""
         draw = self._random.random() if may_edit else 1.0
+        burst: list[Question] = []
         if draw < BURST_SHARE:
             for _ in range(self._random.randint(1, 3)):
-                await self._ask()
+                burst.append(await self._ask())
                 await asyncio.sleep(self._random.uniform(0.0, 0.4))
         question = await self._ask()
         if BURST_SHARE < draw < BURST_SHARE + EARLY_EDIT_SHARE:
@@ -106,6 +109,8 @@ class Talker:
         if is_answered and BURST_SHARE + EARLY_EDIT_SHARE < draw < BURST_SHARE + EARLY_EDIT_SHARE + LATE_EDIT_SHARE:
             await asyncio.sleep(self._random.uniform(0.0, 1.0))
             return await self._reword(question)
+        if is_answered and draw < BURST_SHARE * BURST_EDIT_SHARE:
+            return await self._reword(self._random.choice(burst))
         return is_answered
 
     async def _ask(self) -> Question:

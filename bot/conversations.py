@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 
@@ -11,7 +12,7 @@ from bot.protocols import Store
 from bot.skills.context import CURRENT_CONVERSATION
 from bot.speakers import Speakers
 from bot.texts import Texts
-from bot.turn import quoted, without_origin
+from bot.turn import QUOTE, quoted, without_origin
 from bot.types import Address, Conversation, Message, Origin, Role, Turn, TurnDraft
 
 Shown = Callable[[Address, str], Awaitable[int | None]]
@@ -138,9 +139,23 @@ class Conversations:
         return await self._speakers.name(message.person, conversation.id, unnamed=texts.get("tasks.unnamed"))
 
     async def recall(self, message: Message) -> tuple[Turn, Turn | None] | None:
-        """The question that a message became, and its answer; None where it became none (a command, say)."""
+        """The question that a message became, and its answer; None where it became none (a command, say).
+
+        The answer to a burst is that of each of its messages.
+        """
         question = await self._store.find_turn(message.address, message.id) if message.id else None
-        return (question, await self.answer_of(question)) if question else None
+        if question is None:
+            return None
+        # one of its own may be what was said of it before the burst went on
+        return question, await self._answer_of_burst(question) or await self.answer_of(question)
+
+    async def _answer_of_burst(self, question: Turn) -> Turn | None:
+        """The answer to the question and to what the same person said right after it; None where that is nothing."""
+        way = await self._store.path(question.conversation_id, since=question.id)
+        if way[:1] != [question]:
+            return None
+        after = list(itertools.takewhile(lambda turn: _said_by(turn) == _said_by(question), way))
+        return await self.answer_of(after[-1]) if len(after) > 1 else None
 
     async def forget(self, message: Message) -> list[int]:
         """Delete the question that a message became, and its answers; the ids of the turns that are gone."""
@@ -152,7 +167,23 @@ class Conversations:
         if found := await self.recall(message):
             await self._store.revise_turn(found[0].id, text=LEFT_OUT, at=message.at)
 
+    async def revise(self, question: Turn, message: Message) -> Conversation:
+        """Let a question say what the message says now; the conversation that holds it."""
+        message = message if question.text.startswith(QUOTE) else replace(message, quote="")
+        await self._store.revise_turn(question.id, text=quoted(message), at=message.at)
+        return await self.of_turn(question)
+
+    async def go_on_after(self, answer: Turn, conversation: Conversation) -> None:
+        """Let the conversation that stands at a question go on from the answer that there is to it."""
+        if conversation.head_id == answer.parent_id:
+            await self._store.set_head(conversation.id, answer.id)
+
     async def answer_of(self, question: Turn) -> Turn | None:
         """The newest answer to it."""
         answers = await self._store.answers(question.id)
         return answers[-1] if answers else None
+
+
+def _said_by(turn: Turn) -> str | None:
+    """The id of the person who said it; None for the assistant."""
+    return turn.author.id if turn.role is Role.USER and turn.author else None

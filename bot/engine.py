@@ -23,7 +23,6 @@ from bot.skills.context import ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
 from bot.texts import Texts
 from bot.turn import (
-    QUOTE,
     RunningTurn,
     Said,
     end_of,
@@ -319,16 +318,15 @@ class Engine:
         if found is None:
             return self._nothing()
         message, (question, answer) = await self._placed(message, turn), found
-        conversation = await self._conversations.of_turn(question)
-        message = message if question.text.startswith(QUOTE) else replace(message, quote="")
-        await self._store.revise_turn(question.id, text=quoted(message), at=message.at)
+        conversation = await self._conversations.revise(question, message)
         if answer is None and conversation.head_id != question.id:
             return self._nothing()  # the conversation went on without an answer
-        if answer and conversation.head_id == question.id:  # an earlier attempt was interrupted before its answer
-            await self._store.set_head(conversation.id, answer.id)
-        turn.replaced_id = answer.id if answer else None
-        context = self._context(message, conversation, Understanding(TALK, 1.0), turn)
-        return self._answer(replace(context, until=question.id), turn)
+        last = question.id
+        if answer:
+            last, turn.replaced_id = answer.parent_id or last, answer.id  # the last one of a burst
+            await self._conversations.go_on_after(answer, conversation)  # if an earlier attempt was interrupted
+        context = replace(self._context(message, conversation, Understanding(TALK, 1.0), turn), until=last)
+        return self._answer(context, turn)
 
     async def _nothing(self) -> Reply:
         yield Finished()

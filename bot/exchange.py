@@ -265,7 +265,8 @@ class Exchange:
         message = arrival.update.message
         found = await self._partner.recall(message)
         await self._channel.outbox.wait_empty(message.address)
-        shown = await self._channel.ledger.shown(found[1].id) if found and found[1] else []
+        is_its_own = bool(found and found[1] and found[1].parent_id == found[0].id)  # that of a burst stays
+        shown = await self._channel.ledger.shown(found[1].id) if found and found[1] and is_its_own else []
         await self._partner.forget(message)
         if found:
             await self._attachments.discard(kept_names(found[0].evidence))

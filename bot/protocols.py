@@ -203,7 +203,7 @@ class Partner(Protocol):
         """Stop the reply that is running there; False where there is none."""
 
     async def recall(self, message: Message) -> tuple[Turn, Turn | None] | None:
-        """The question that a message became, and its answer; None where it became none."""
+        """The question that a message became, and its answer, be it to a whole burst; None where it became none."""
 
     def revise(self, message: Message) -> Reply:
         """The reply to a message that was edited, in the place of the one to what it said before."""

@@ -5,7 +5,6 @@ Of the parcels that were sent with one receipt at one place, one at most names a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -35,8 +34,6 @@ from storage.inbox import DONE, GIVEN_UP, WAITING, accept, arrivals, given_up
 from storage.moving import move
 from storage.payloads import content_of, payload_of_content
 from storage.tables import inbox, outbox, turns
-
-logger = logging.getLogger(__name__)
 
 OPEN = (ParcelState.WAITING.value, ParcelState.SENDING.value)
 UNSENT = (*OPEN, ParcelState.PREVIEW.value)

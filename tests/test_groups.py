@@ -11,6 +11,7 @@ import pytest
 from bot.app import open_app
 from bot.channel import Content
 from bot.config import load
+from bot.errors import GenerationFailed
 from bot.ledger import ParcelDraft
 from bot.protocols import Reply
 from bot.types import Address, Finished, Message, Origin, Person, Role
@@ -72,6 +73,16 @@ async def test_the_model_is_told_who_said_what(group: Group) -> None:
     await group.say(ANN, "hello")
     await group.say(BOB, "and me")
     assert group.prompts()[-1] == [STANDING, "Ann: hello", "Hi", "Bob: and me"]
+
+
+async def test_the_answer_to_a_burst_is_that_of_each_part_but_not_of_what_others_said_before(group: Group) -> None:
+    group.dialogue.generator.enqueue(GenerationFailed("chat.empty"))
+    await group.say(ANN, "alone")
+    await group.say(BOB, "two", group.message(BOB, "one"))
+    found = {text: await group.dialogue.engine.recall(message) for text, message in group.messages.items()}
+    assert found["alone"] and found["alone"][1] is None
+    assert found["one"] and found["two"]
+    assert found["one"][1] == found["two"][1] is not None
 
 
 async def test_in_private_nobody_is_named(group: Group) -> None:

@@ -69,7 +69,7 @@ async def test_an_edit_after_the_question_was_remembered_is_answered_after_a_cra
         chat = server.chat_private(ann)
         question = asked(chat.id, "What is teh time?")
         async with open_app(load(write_configuration(server, home))) as app:
-            await begin(app, question, edited(question, "What is the time?"), starts=1)
+            await begin(app, question, edited(question, "What is the time?"), starts=0)
             conversation = await app.engine.current_conversation(question.message.address)
             told = TurnDraft(conversation.id, Role.USER, question.message.text, AT, platform_id=question.message.id)
             await app.store.append_turn(told)
@@ -164,7 +164,7 @@ async def test_a_burst_that_was_one_turn_is_one_again(home: Path) -> None:
         chat = server.chat_private(ann)
         first, second = asked(chat.id, "one"), asked(chat.id, "two", message_id=2)
         async with open_app(load(write_configuration(server, home))) as app:
-            await begin(app, first, second, starts=1)
+            await begin(app, first, second, starts=0)
             conversation = await app.engine.current_conversation(first.message.address)
             told = TurnDraft(conversation.id, Role.USER, "one", AT, platform_id="1")
             question = await app.store.append_turn(told)

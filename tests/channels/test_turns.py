@@ -184,6 +184,35 @@ async def test_editing_a_question_that_waits_changes_what_is_answered(
         await said(server, chat, LONG, "the second")
 
 
+async def test_editing_a_part_of_a_burst_rewrites_the_answer_to_all_of_it(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    first, second = ann.says(chat, "one"), ann.says(chat, "two")
+    ann.says(chat, "three")
+    async with running(server, home):
+        await said(server, chat, "one\n\ntwo\n\nthree")
+        ann.says(chat, "four")
+        await said(server, chat, "one\n\ntwo\n\nthree", "four")
+        ann.edits(chat, second, "dos")
+        await said(server, chat, "one\n\ndos\n\nthree", "four")
+        ann.edits(chat, first, "uno")
+        await said(server, chat, "uno\n\ndos\n\nthree", "four")
+        ann.says(chat, "five")
+        await said(server, chat, "uno\n\ndos\n\nthree", "four", "five")
+
+
+async def test_editing_what_others_joined_while_it_was_answered_rewrites_the_answer_to_all(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home, delay=SLOW):
+        question = ann.says(chat, LONG)
+        await server.wait_until(lambda: bool(server.screen.history(chat, "typing") or server.screen.drafts(chat)))
+        ann.says(chat, "and this")
+        await said(server, chat, f"{LONG}\n\nand this")
+        ann.edits(chat, question, "short")
+        await said(server, chat, "short\n\nand this")
+
+
 async def test_editing_an_older_question_rewrites_its_answer_and_leaves_later_ones(
     server: BotApiServer, ann: Person, chat: Chat, home: Path
 ) -> None:
