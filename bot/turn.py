@@ -141,8 +141,12 @@ def quoted(message: Message) -> str:
 
 
 def without_origin(message: Message) -> Message:
-    """The message without the quote of what its thread grew from, which only the thread's first message needs."""
-    return message if message.reply_to or message.grew_from is None else replace(message, quote="")
+    """The message without the quote of what its thread grew from, which only the thread's first message needs.
+
+    What says nothing itself keeps it: that may be something that was passed on.
+    """
+    is_of_origin = message.grew_from is not None and not message.reply_to and message.text.strip()
+    return replace(message, quote="") if is_of_origin else message
 
 
 def unusable(message: Message, texts: Texts) -> str:

@@ -108,7 +108,10 @@ class Message:
     is_from_admin: bool = False
     """Whether the person may change the settings of the place."""
     grew_from: Origin | None = None
-    """Where the thread began that this was said in; whoever reads the thread must be able to read there, too."""
+    """Where the thread began that this was said in; whoever reads the thread must be able to read there, too.
+
+    What its first message said is then the `quote`, unless the message replies to another, or the assistant said that.
+    """
 
 
 # -- what is remembered -------------------------------------------------------------------------------------

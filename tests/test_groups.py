@@ -218,6 +218,12 @@ async def test_what_grew_from_no_turn_begins_with_what_it_quotes_once(group: Gro
     assert group.prompts()[-1][1::2] == ["Ann:\n> tea at five\n\nwhat?", "Bob: and me?"]
 
 
+async def test_what_is_passed_on_in_a_thread_is_read(group: Group) -> None:
+    await group.say(ANN, "hello", **grown("77"))
+    await group.say(BOB, "", **grown("77"), quote="passed on")
+    assert group.prompts()[-1][-1] == "Bob:\n> passed on"
+
+
 async def test_a_burst_at_the_beginning_of_a_thread_quotes_once(group: Group) -> None:
     first, second = [group.message(ANN, text, **grown("77"), quote="tea") for text in ("one", "two")]
     async for _ in group.dialogue.engine.respond(second, [first]):
