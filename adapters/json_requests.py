@@ -1,75 +1,97 @@
-"""Requests to an API that speaks JSON, for adapters. Knows no platform."""
+"""Requests to an API that speaks JSON, for adapters, and what their failures mean. Knows no platform.
+
+A refusal is told as `{"code": …, "message": …}`, a request to wait as status 429 with `retry_after` in seconds, and
+with `global` where the whole account is meant; by headers, or by nothing, where something in between refuses.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import aiohttp
 
 from adapters.requesting import SILENCE_SECONDS, UPLOAD_SECONDS, Answer, NoAnswer, NotSent, RequestMaker
 from bot.channel import TextFile
-from bot.errors import OutcomeUnknown, Unreachable
+from bot.errors import AccountRefused, ChannelError, OutcomeUnknown, RateLimited, Rejected, Unreachable
+
+LIMITED_SECONDS = 5.0
+"""To wait where nothing says how long."""
 
 Json = Any
 
 
 class JsonRequests(RequestMaker):
-    """Makes requests below one address."""
+    """Makes requests below one address, for one account."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], *, proxy: str | None, unreachable: str) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], *, proxy: str | None, texts: str) -> None:
         """
         Args:
             url: what the paths of requests follow.
             headers: go with each request.
             proxy: a URL, if any.
-            unreachable: the text that tells a person that there is no answer.
+            texts: the file of texts that has `unreachable` and `token_refused`.
         """
         super().__init__(proxy)
         self._url = url.rstrip("/")
         self._headers = headers
-        self._unreachable = unreachable
+        self._texts = texts
 
-    async def request(self, method: str, path: str, body: Json, file: TextFile | None) -> tuple[Answer, Json]:
-        """The answer and what it says; an object without anything for an error that is not told in JSON.
-
-        Args:
-            method: GET, POST and the like.
-            path: below the address.
-            body: what is sent; None is nothing.
-            file: goes along, with the body in front of it.
+    async def call(
+        self, method: str, path: str, body: Json = None, *, file: TextFile | None = None, harmless: Collection[int] = ()
+    ) -> Json:
+        """What is answered; None for a refusal with a `harmless` code.
 
         Raises:
-            Unreachable: the request surely did not arrive.
-            OutcomeUnknown: it may have, also where its success is told in half a sentence.
+            ChannelError: as `bot.channel.Adapter` says; a success that is told in half a sentence is an unknown one.
         """
-        sent, headers, seconds = (
-            None if body is None else json.dumps(body).encode(),
-            dict(self._headers),
-            SILENCE_SECONDS,
-        )
+        try:
+            answer = await self._ask(method, path, body, file)
+            told = json.loads(answer.content or b"null")
+        except NotSent as error:
+            raise Unreachable(str(error), key=f"{self._texts}.unreachable") from None
+        except NoAnswer as error:
+            raise OutcomeUnknown(str(error), key=f"{self._texts}.unreachable") from None
+        except ValueError:  # a page of something in between
+            told = {"message": "not told in JSON"}
+            if answer.status < 300:
+                raise OutcomeUnknown("half an answer", key=f"{self._texts}.unreachable") from None
+        if answer.status < 300:
+            return told
+        told = told if isinstance(told, dict) else {}
+        if told.get("code") not in harmless:
+            raise self._refusal(answer, told, path)
+        return None
+
+    async def _ask(self, method: str, path: str, body: Json, file: TextFile | None) -> Answer:
+        headers, seconds = dict(self._headers), SILENCE_SECONDS
+        sent: bytes | aiohttp.FormData | None = None if body is None else json.dumps(body).encode()
         if file:
-            seconds += UPLOAD_SECONDS
+            sent, seconds = _form(body, file), seconds + UPLOAD_SECONDS
         elif sent:
             headers["Content-Type"] = "application/json"
-        form = _form(sent, file) if sent and file else sent
-        try:
-            answer = await self.ask(method, self._url + path, body=form, headers=headers, silence_seconds=seconds)
-        except NotSent as error:
-            raise Unreachable(str(error), key=self._unreachable) from None
-        except NoAnswer as error:
-            raise OutcomeUnknown(str(error), key=self._unreachable) from None
-        try:
-            return answer, json.loads(answer.content or b"null")
-        except ValueError:
-            if answer.status < 300:
-                raise OutcomeUnknown("half an answer", key=self._unreachable) from None
-            return answer, {}
+        return await self.ask(method, self._url + path, body=sent, headers=headers, silence_seconds=seconds)
+
+    def _refusal(self, answer: Answer, told: Json, path: str) -> ChannelError:
+        code = told.get("code", 0)
+        reason = f"{told.get('message', 'refused')} ({answer.status}, {code})"[:200]
+        if answer.status == 429:
+            wait = told.get("retry_after") or answer.headers.get("Retry-After") or LIMITED_SECONDS
+            return RateLimited(reason, retry_after=float(wait), everywhere=told.get("global", True))
+        if answer.status >= 500:
+            return OutcomeUnknown(reason, key=f"{self._texts}.unreachable")
+        if answer.status == 401 and not code:
+            return AccountRefused(reason, key=f"{self._texts}.token_refused")
+        return self.refusal(code, reason, path)
+
+    def refusal(self, code: int, reason: str, path: str) -> ChannelError:
+        """What a code of the platform's own means."""
+        return Rejected(reason)
 
 
-def _form(body: bytes, file: TextFile) -> aiohttp.FormData:
+def _form(body: Json, file: TextFile) -> aiohttp.FormData:
     form = aiohttp.FormData(quote_fields=False)  # "files[0]" is to stay as it is
-    form.add_field("payload_json", body.decode())
+    form.add_field("payload_json", json.dumps(body | {"attachments": [{"id": 0, "filename": file.name}]}))
     form.add_field("files[0]", file.text.encode("utf-8", "replace"), filename=file.name, content_type=file.media_type)
     return form

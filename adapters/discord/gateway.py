@@ -1,18 +1,15 @@
-"""The connections over which Discord tells what happens. The library keeps them; what ends them is said here.
-
-Its own way to look at messages is left out: what it cannot read would end the connection.
-"""
+"""The connections over which Discord tells what happens. The library keeps them; what ends them is said here."""
 
 import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 import discord
-import httpx
 from discord.gateway import DiscordWebSocket
-from discord.http import HTTPClient, Route
+from discord.http import Route
 
 from adapters.discord.rest import Rest
 from bot.errors import AccountRefused, Rejected, Unreachable
@@ -20,36 +17,14 @@ from bot.patience import Patience, Sleep
 
 logger = logging.getLogger(__name__)
 Json = dict[str, Any]
-Hear = Callable[[str, Json], None]
+Parse = Callable[[Json], None]
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 BROKEN = (*UNREADABLE, RuntimeError, aiohttp.ClientError, discord.DiscordException)
 AGAIN_SECONDS = 5.0
 """Between two sessions that are begun, as Discord asks for."""
 TOKEN_REFUSED, INTENTS_REFUSED = 4004, (4013, 4014)
-IGNORED = ("MESSAGE_", "INTERACTION_", "PRESENCE_", "TYPING_")
-
-
-class Http(HTTPClient):
-    """What the library asks for on the way, from the Discord that is configured, for as long as it takes."""
-
-    def __init__(self, rest: Rest, gateway_url: str, patience: Patience) -> None:
-        connector = aiohttp.TCPConnector(ssl=httpx.create_ssl_context())
-        super().__init__(connector=connector, loop=None, proxy=rest.proxy)  # type: ignore[arg-type] # set later
-        self._rest, self._gateway_url, self._patience = rest, gateway_url, patience
-
-    async def request(self, route: Route, **_: Any) -> Any:
-        return await self._rest.call(route.method, route.path)
-
-    async def ws_connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        if self._gateway_url:
-            url = url.replace(str(DiscordWebSocket.DEFAULT_GATEWAY), self._gateway_url)
-        return await self._patience.insist(partial(self._connect, url, compress))
-
-    async def _connect(self, url: str, compress: int) -> aiohttp.ClientWebSocketResponse:
-        try:
-            return await super().ws_connect(url, compress=compress)
-        except (OSError, aiohttp.ClientError) as error:
-            raise Unreachable(type(error).__name__, key="discord.unreachable") from None
+NOT_PARSED = ("MESSAGE_", "INTERACTION_")
+NEEDED = ("view_channel", "send_messages", "send_messages_in_threads", "read_message_history", "attach_files")
 
 
 class IntentsRefused(Rejected):
@@ -59,26 +34,42 @@ class IntentsRefused(Rejected):
 class Gateway(discord.AutoShardedClient):
     """The connections of one run. `hear` is told each event before the library learns what servers there are."""
 
-    def __init__(self, http: Http, hear: Hear, sleep: Sleep, *, reads_content: bool, **options: Any) -> None:
+    def __init__(
+        self, rest: Rest, url: str, patience: Patience, sleep: Sleep, *, reads_content: bool, **options: Any
+    ) -> None:
         intents = discord.Intents(guilds=True, messages=True, reactions=True, message_content=reads_content)
-        frugal: Json = {"max_messages": None, "member_cache_flags": discord.MemberCacheFlags.none()}
+        options |= {"max_messages": None, "member_cache_flags": discord.MemberCacheFlags.none()}
         super().__init__(
-            intents=intents,
-            shard_connect_timeout=None,
-            guild_ready_timeout=0.0,
-            chunk_guilds_at_startup=False,
-            **frugal,
-            **options,
+            intents=intents, shard_connect_timeout=None, guild_ready_timeout=0.0, proxy=rest.proxy, **options
         )
-        self.http = self._connection.http = http
-        self._hear, self._sleep = hear, sleep
+        self._rest, self._url, self._patience, self._sleep = rest, url, patience, sleep
+        self._connect, self.hear = self.http.ws_connect, lambda event, raw: None
+        # what it asks for goes to the Discord that is configured, and is asked for as long as it takes
+        self.http.request, self.http.ws_connect = self._ask, self._reach  # type: ignore[method-assign]
+        self._sockets: WeakSet[DiscordWebSocket] = WeakSet()
+        self._connection._update_references = self._sockets.add  # type: ignore[method-assign, assignment]
         for event, parse in self._connection.parsers.items():
             self._connection.parsers[event] = partial(self._take, event, parse)
 
-    def _take(self, event: str, parse: Callable[[Json], None], raw: Json) -> None:
-        for act in (partial(self._hear, event), *(() if event.startswith(IGNORED) else (parse,))):
+    async def _ask(self, route: Route, **_: Any) -> Any:
+        return await self._rest.call(route.method, route.path)
+
+    async def _reach(self, url: str, **options: Any) -> aiohttp.ClientWebSocketResponse:
+        if self._url:
+            url = url.replace(str(DiscordWebSocket.DEFAULT_GATEWAY), self._url)
+        return await self._patience.insist(partial(self._try, url, options))
+
+    async def _try(self, url: str, options: Json) -> aiohttp.ClientWebSocketResponse:
+        try:
+            return await self._connect(url, **options)
+        except (OSError, aiohttp.ClientError) as error:
+            raise Unreachable(type(error).__name__, key="discord.unreachable") from None
+
+    def _take(self, event: str, parse: Parse, raw: Json) -> None:
+        """Something that cannot be read does not end the connection. Messages are read by who needs them."""
+        for read in (partial(self.hear, event), *(() if event.startswith(NOT_PARSED) else (parse,))):
             try:
-                act(raw)
+                read(raw)
             except UNREADABLE as error:
                 logger.warning("Discord tells something that cannot be read: %s, %s", event, type(error).__name__)
 
@@ -94,20 +85,37 @@ class Gateway(discord.AutoShardedClient):
         except discord.PrivilegedIntentsRequired:
             raise IntentsRefused("4014", key="discord.intents_refused") from None
         except discord.ConnectionClosed as error:
-            if error.code == TOKEN_REFUSED:
-                raise AccountRefused(str(error.code), key="discord.token_refused") from None
-            raise Rejected(f"closed with {error.code}", key="discord.connection_refused") from None
+            if error.code == 4004:
+                raise AccountRefused("4004", key="discord.token_refused") from None
+            raise Rejected(str(error.code), key="discord.connection_refused") from None
         except BROKEN as error:
             raise Unreachable(type(error).__name__, key="discord.unreachable") from None
+        finally:
+            for socket in self._sockets:  # of those that never came to be, the library forgets to let go
+                if socket._keep_alive:
+                    socket._keep_alive.stop()
         raise Unreachable("closed", key="discord.unreachable")
 
-    # -- what the library makes of things -------------------------------------------------------------------
+    # -- what it knows --------------------------------------------------------------------------------------
 
     def message(self, raw: Json) -> discord.Message:
-        """A message, wherever it comes from."""
+        """A message as the library has it, wherever it comes from."""
         channel = self.get_partial_messageable(int(raw["channel_id"]), guild_id=int(raw.get("guild_id", 0)) or None)
         return discord.Message(state=self._connection, channel=channel, data=raw)  # type: ignore[arg-type]
 
-    def interaction(self, raw: Json) -> discord.Interaction:
-        """A command, a press or a form."""
-        return discord.Interaction(state=self._connection, data=raw)  # type: ignore[arg-type]
+    def who(self, raw: Json) -> discord.User | discord.Member:
+        """Who chose something."""
+        return discord.Interaction(state=self._connection, data=raw).user  # type: ignore[arg-type]
+
+    def place(self, channel: str) -> discord.abc.GuildChannel | discord.Thread | None:
+        """A channel of a server, or a thread."""
+        place = self.get_channel(int(channel))
+        return place if isinstance(place, discord.abc.GuildChannel | discord.Thread) else None
+
+    def missing(self, channel: str) -> tuple[str, str]:
+        """Which permission is missing there, and what people call the channel."""
+        if (place := self.place(channel)) is None:
+            return NEEDED[1], channel
+        may = place.permissions_for(place.guild.me)
+        missing = next((name for name in NEEDED if not getattr(may, name)), NEEDED[1])
+        return missing, f"#{place.name} ({place.guild.name})"

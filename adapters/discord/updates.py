@@ -77,7 +77,7 @@ class Translator:
 
     def chosen(self, raw: Json) -> Message:
         """The same of something that was chosen in a menu, or of a button."""
-        return self.event(raw, raw["id"], self.gateway.interaction(raw).user)
+        return self.event(raw, raw["id"], self.gateway.who(raw))
 
     def _address(self, raw: Json) -> Address:
         chat, guild = raw["channel_id"], self.gateway.get_guild(int(raw.get("guild_id", 0)))
@@ -140,5 +140,5 @@ def _files(message: discord.Message) -> list[discord.Attachment]:
 def _attachment(message: discord.Message, file: discord.Attachment) -> Attachment:
     media_type = (file.content_type or "application/octet-stream").partition(";")[0]
     kind = "voice" if file.is_voice_message() else KINDS.get(media_type.partition("/")[0], "document")
-    reference = f"{message.channel.id}/{message.id}/{file.id}"
+    reference = f"/channels/{message.channel.id}/messages/{message.id}/{file.id}"
     return Attachment(kind, file.filename, media_type, file.size, reference)
