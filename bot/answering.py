@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.channel import Content, TextFile
 from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel, Preview
-from bot.ledger import Arrival, ParcelDraft
+from bot.errors import StorageError
+from bot.ledger import Arrival, Parcel, ParcelDraft
 from bot.protocols import Partner, Reply
 from bot.texts import Texts
 from bot.types import Failed, Finished, Message, ReplyEvent, Status, TextDelta, Turn, TurnState
@@ -108,6 +109,20 @@ class Answering:
             can_delete=self._channel.adapter.capabilities.can_delete,
             choices=self._buttons(end, texts),
             turn_id=answer.id,
+        )
+
+    async def failed(self, arrivals: Sequence[Arrival], texts: Texts) -> list[ParcelDraft]:
+        """Say that a reply failed, in the place of what was shown of it."""
+        message, shown = arrivals[-1].update.message, list[Parcel]()
+        with suppress(StorageError):
+            shown = await self._channel.ledger.previews([each.id for each in arrivals])
+        return drafts_of(
+            [Content(texts.get("errors.unexpected"))],
+            message.address,
+            targets=[each.receipt for each in shown if each.receipt] or placeholders(message),
+            can_delete=self._channel.adapter.capabilities.can_delete,
+            reply_to=reply_target(message),
+            arrival_id=arrivals[-1].id,
         )
 
     async def at_once(self, reply: Reply, message: Message, texts: Texts) -> list[Content]:

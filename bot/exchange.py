@@ -198,21 +198,24 @@ class Exchange:
 
     async def _run(self, key: str, lane: Lane) -> None:
         while lane.waiting:
-            lane.next_turn()
-            lane.is_full = lane.is_full and bool(lane.waiting)
-            try:
-                async with self._left_over.attempt(lane.running):
-                    await self._turn(lane)
-            except StorageError:
-                logger.exception("a turn could not be stored; it is tried again")
-                lane.return_turn()
-                await self._channel.sleep(STORAGE_RETRY_SECONDS)
-            except Exception:
-                logger.exception("a turn failed in a way that nobody foresaw")
-                arrival = lane.running[-1]
-                text = self._texts(arrival.update.message).get("errors.unexpected")
-                await self._finish(lane.end_turn(), arrival, [Content(text)])
+            async with self._left_over.alone(lane.waiting[0]):
+                await self._run_next(lane)
         del self._lanes[key]
+
+    async def _run_next(self, lane: Lane) -> None:
+        lane.next_turn()
+        lane.is_full = lane.is_full and bool(lane.waiting)
+        try:
+            async with self._left_over.attempt(lane.running):
+                await self._turn(lane)
+        except StorageError:
+            logger.exception("a turn could not be stored; it is tried again")
+            lane.return_turn()
+            await self._channel.sleep(STORAGE_RETRY_SECONDS)
+        except Exception:
+            logger.exception("a turn failed in a way that nobody foresaw")
+            drafts = await self._answering.failed(lane.running, self._texts(lane.running[-1].update.message))
+            await self._settle(lane.end_turn(), drafts)
 
     async def _turn(self, lane: Lane) -> None:
         """Answer what is running, anew whenever something joins it."""
@@ -288,7 +291,7 @@ class Exchange:
 
     async def _answer_at_once(self, arrival: Arrival) -> None:
         """A command that does not wait for what is running there."""
-        async with self._left_over.attempt([arrival]):
+        async with self._left_over.alone(arrival), self._left_over.attempt([arrival]):
             message = await self._prepared(arrival)
             contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
             await self._finish([arrival.id], arrival, contents)
@@ -296,7 +299,7 @@ class Exchange:
     # -- what is no message ---------------------------------------------------------------------------------
 
     async def _deal_with(self, arrival: Arrival) -> None:
-        async with self._left_over.attempt([arrival]):
+        async with self._left_over.alone(arrival), self._left_over.attempt([arrival]):
             await self._dealt_with(arrival)
 
     async def _dealt_with(self, arrival: Arrival) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from bot.answering import Answering, placeholders, reply_target
@@ -42,7 +42,7 @@ class LeftOvers:
         self._partner = partner
         self._answering = answering
         self._counted: set[int] = set()
-        self._alone = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def take_up(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """The arrivals as they are to go on, in the order in which to let them in: places of suspects come last."""
@@ -66,27 +66,26 @@ class LeftOvers:
         is_suspect = arrival.attempts >= ATTEMPTS_TOGETHER
         return replace(with_message(arrival, message), is_left_over=True, is_suspect=is_suspect)
 
+    def alone(self, arrival: Arrival) -> AbstractAsyncContextManager[object]:
+        """Where it is a suspect, waits until no other one is tried."""
+        return self._lock if arrival.is_suspect and arrival.attempts < MOST_ATTEMPTS else nullcontext()
+
     @asynccontextmanager
     async def attempt(self, arrivals: Sequence[Arrival]) -> AsyncIterator[None]:
-        """Count the attempt to deal with them, and wait until no other suspect is tried; others begin at once.
-
-        An attempt that is cancelled was ended in good order, and does not count.
-        """
-        left_over = [each for each in arrivals if each.is_left_over and each.attempts < MOST_ATTEMPTS]
+        """Count the attempt to deal with what is left over; one that is cancelled ended in good order, and does not
+        count."""
+        left_over = [each.id for each in arrivals if each.is_left_over and each.attempts < MOST_ATTEMPTS]
         if not left_over:
             yield
             return
-        async with AsyncExitStack() as stack:
-            if any(each.is_suspect for each in left_over):
-                await stack.enter_async_context(self._alone)
-            ids = [each.id for each in left_over if each.id not in self._counted]
-            await self._ledger.begin(ids)
-            self._counted.update(ids)
-            try:
-                yield
-            except asyncio.CancelledError:
-                await self._take_back([each.id for each in left_over])
-                raise
+        new = [each for each in left_over if each not in self._counted]
+        await self._ledger.begin(new)
+        self._counted.update(new)
+        try:
+            yield
+        except asyncio.CancelledError:
+            await self._take_back(left_over)
+            raise
 
     async def _take_back(self, arrival_ids: Sequence[int]) -> None:
         try:

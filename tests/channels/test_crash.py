@@ -11,13 +11,16 @@ import pytest
 
 from benchmarks.chaos import Options, crash
 from bot import channels
+from bot.answering import Answering
 from bot.app import App, open_app
 from bot.channel import Content, Update, UpdateKind
 from bot.config import load
 from bot.ledger import ParcelDraft, ParcelState
+from bot.texts import Texts
 from bot.types import Address, Message, Role, TurnDraft
 from bot.types import Person as Speaker
-from tests.channels.running import running, write_configuration
+from tests.channels.running import running, serving, write_configuration
+from tests.channels.seeing import LONG
 from tests.servers.bot_api import BotApiServer
 from tests.servers.bot_api_faults import Delay
 from tests.servers.bot_api_world import Chat
@@ -196,3 +199,33 @@ async def test_a_preview_that_is_slow_to_arrive_does_not_take_the_place_of_the_w
             await server.wait_until(lambda: len(server.screen.history(group, "edit")) >= 2)
             assert server.screen.from_bots(group) == [f"Ann: {text}"]
             assert [button.data for row in server.screen(group)[-1].buttons for button in row][:1] != ["stop"]
+
+
+async def test_a_reply_that_fails_unforeseen_leaves_no_preview_behind(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[Content]:
+        raise RuntimeError("nobody foresaw this")
+
+    async with BotApiServer() as server:
+        ann = server.person("Ann")
+        group = server.chat_group("Family", ann)
+        monkeypatch.setattr(Answering, "parts", fail)
+        async with running(server, home, delay=0.1):
+            ann.says(group, f"@parley_test_bot {' '.join(map(str, range(20)))}")
+            await server.wait_until(lambda: any(shown.buttons for shown in server.screen(group)))
+            await server.wait_until(lambda: server.screen.from_bots(group) == [Texts("en").get("errors.unexpected")])
+        assert not server.screen(group)[-1].buttons
+
+
+async def test_a_suspect_can_be_mended_by_an_edit_before_its_turn_has_come(home: Path) -> None:
+    async with BotApiServer() as server:
+        ann, bob = server.person("Ann"), server.person("Bob")
+        first, second = server.chat_private(ann), server.chat_private(bob)
+        async with open_app(load(write_configuration(server, home))) as app:
+            slow, question = asked(first.id, LONG), asked(second.id, "arsenic")
+            await begin(app, slow, question, starts=2)
+        async with serving(server, home, delay=0.02) as channel:
+            await channel.accept([replace(edited(question, "water"), detail="1")])
+            await server.wait_until(lambda: server.screen.from_bots(second) == ["water"])
+            assert server.screen.from_bots(first) == [LONG]
