@@ -152,6 +152,13 @@ async def test_a_model_that_goes_round_in_circles_is_cut_short(dialogue: Dialogu
     assert text_of(await summary(dialogue, quote="text")) == "It is a story. It ends well for all. "
 
 
+async def test_a_sentence_that_goes_round_in_circles_is_cut_short(dialogue: Dialogue) -> None:
+    clauses = ["It tells what is kept, ", *["which models are sent to the server, "] * 9]
+    dialogue.generator.enqueue(*clauses)
+    said = text_of(await summary(dialogue, quote="text"))
+    assert said == "It tells what is kept, which models are sent to the server…"
+
+
 async def test_a_summary_ends_with_a_whole_sentence(dialogue: Dialogue) -> None:
     dialogue.generator.enqueue(*["It ", "is ", "so. "], *(f"and{number} " for number in range(500)))
     events = await summary(dialogue, quote="text")

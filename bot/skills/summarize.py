@@ -44,6 +44,7 @@ MOST_LEFT = 0.9
 """A round that leaves more of the text than this leads nowhere."""
 
 _SENTENCE_END = re.compile(r"[.!?](?=\s)\s+|[。！？]\s*|\n+")
+_CLAUSE_END = re.compile(r"[,;，；]")
 
 
 class SummarizeSkill:
@@ -121,7 +122,18 @@ class _Sentences:
             self.go_round = len(key) >= SHORTEST_REPEATED and key in self._said
             self._said.add(key)
             given += "" if self.go_round else sentence
-        return given
+        return given + self._until_repetition()
+
+    def _until_repetition(self) -> str:
+        """The beginning of an unfinished sentence that says again and again what it said; else nothing."""
+        *clauses, _ = _CLAUSE_END.split(self._text)
+        newest = clauses[-1].strip().casefold() if clauses else ""
+        former = [clause.strip().casefold() for clause in clauses[:-1]]
+        if self.go_round or len(newest) < SHORTEST_REPEATED or newest not in former:
+            return ""
+        self.go_round = True
+        first = sum(len(clause) + 1 for clause in clauses[: former.index(newest) + 1]) - 1
+        return self._text[:first] + "…"
 
     def rest(self, *, is_whole: bool) -> str:
         """What is left at the end; of an unfinished sentence nothing, unless there is nothing else."""
