@@ -55,6 +55,12 @@ def calculated(text: str) -> str:
         ("200的15%", "30"),
         ("16的平方根", "4"),
         ("百分之15", "15%"),
+        ("百分之十五", "15%"),
+        ("三百零五除以五等于多少", "61"),
+        ("three hundred and five divided by 5", "61"),
+        ("what's seven times eight?", "56"),
+        ("half of 11", "5.5"),
+        ("a hundred minus one", "99"),
     ],
 )
 def test_a_sum_comes_out_as_people_mean_it(text: str, result: str) -> None:

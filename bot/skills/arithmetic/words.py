@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from bot.understanding.slots.amounts import numbers_of
+from bot.understanding.slots.scanning import normalised, tokens_of
+
 Table = tuple[tuple[str, str], ...]
 
 SIGNS: Table = (
@@ -26,6 +29,9 @@ SIGNS: Table = (
     ("℉", "°F"),
 )
 ENGLISH: Table = (
+    (r"\b(?:a )?half(?= of\b)", "(1/2)"),
+    (r"\b(?:a |1 )quarter(?= of\b)", "(1/4)"),
+    (r"\b(?:a |1 )third(?= of\b)", "(1/3)"),
     (r"\bmultiplied by\b|\btimes\b", "*"),
     (r"\bdivided by\b|\bover\b", "/"),
     (r"\bplus\b", "+"),
@@ -101,7 +107,7 @@ def plain(text: str) -> str:
     """The text in signs and ASCII words, without what only makes it a question."""
     for sign, told in SIGNS:  # before NFKC, which writes ½ as 1⁄2
         text = re.sub(sign, told, text)
-    text = AROUND.sub("", unicodedata.normalize("NFKC", text).strip())
+    text = _in_figures(AROUND.sub("", unicodedata.normalize("NFKC", text).strip()))
     for pattern, _ in ASKED:
         if match := re.match(pattern, text, re.IGNORECASE):
             text = f"{match['amount']} to {match['unit']}"
@@ -109,3 +115,14 @@ def plain(text: str) -> str:
     for pattern, told in (*ENGLISH, *CHINESE):
         text = re.sub(pattern, told, text, flags=re.IGNORECASE)
     return text.strip()
+
+
+def _in_figures(text: str) -> str:
+    """The text with numbers in words written in figures."""
+    if "百分之" in text:  # its hundred is none
+        return "百分之".join(map(_in_figures, text.split("百分之")))
+    told = normalised(text)
+    for number in reversed(numbers_of(tokens_of(told), told)):
+        if not any(sign.isdecimal() for sign in number.text):
+            text = f"{text[: number.start]}{number.value}{text[number.end :]}"
+    return text
