@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, cast
@@ -58,6 +58,8 @@ class App:
     places: Places
     clock: Clock
     texts: Texts
+    trial: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while what may have ended the program is tried; see `bot.leftovers`."""
 
     async def tell(self, address: Address, text: str) -> None:
         """Say something in a chat unasked, in Markdown. It is kept when this returns, and delivered by whatever process

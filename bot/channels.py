@@ -222,7 +222,14 @@ async def serve(
     access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
     attachments = attachments_of(configuration, app)
     exchange = Exchange(
-        channel, app.engine, access, attachments, exchange_settings(configuration), places=app.places, rate=rate
+        channel,
+        app.engine,
+        access,
+        attachments,
+        exchange_settings(configuration),
+        places=app.places,
+        trial=app.trial,
+        rate=rate,
     )
     await outbox.resume(await _undelivered(adapter, app))
     await exchange.resume(

@@ -51,6 +51,7 @@ class Exchange:
         settings: ExchangeSettings,
         *,
         places: Places,
+        trial: asyncio.Lock,
         rate: Rate,
     ) -> None:
         """
@@ -61,6 +62,7 @@ class Exchange:
             attachments: keeps what comes along.
             settings: how.
             places: what was settled where.
+            trial: held while what may have ended the program is tried.
             rate: stores what a person thinks of a turn: (turn, person, 1 or -1 or None).
         """
         self._channel = channel
@@ -76,7 +78,7 @@ class Exchange:
         self._languages: dict[str, str] = {}
         self._arrived: deque[Arrival] = deque()
         self._admits = False
-        self._left_over = LeftOvers(channel, partner, self._answering)
+        self._left_over = LeftOvers(channel, partner, self._answering, trial)
 
     # -- taking in ------------------------------------------------------------------------------------------
 

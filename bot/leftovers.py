@@ -36,13 +36,13 @@ MOST_ATTEMPTS = 5
 class LeftOvers:
     """Those of one account."""
 
-    def __init__(self, channel: Channel, partner: Partner, answering: Answering) -> None:
+    def __init__(self, channel: Channel, partner: Partner, answering: Answering, trial: asyncio.Lock) -> None:
         self._channel = channel
         self._ledger = channel.ledger
         self._partner = partner
         self._answering = answering
         self._counted: set[int] = set()
-        self._lock = asyncio.Lock()
+        self._trial = trial
 
     async def take_up(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """The arrivals as they are to go on, in the order in which to let them in: places of suspects come last."""
@@ -67,8 +67,8 @@ class LeftOvers:
         return replace(with_message(arrival, message), is_left_over=True, is_suspect=is_suspect)
 
     def alone(self, arrival: Arrival) -> AbstractAsyncContextManager[object]:
-        """Where it is a suspect, waits until no other one is tried."""
-        return self._lock if arrival.is_suspect and arrival.attempts < MOST_ATTEMPTS else nullcontext()
+        """Where it is a suspect, waits until no other one is tried, on whatever account."""
+        return self._trial if arrival.is_suspect and arrival.attempts < MOST_ATTEMPTS else nullcontext()
 
     @asynccontextmanager
     async def attempt(self, arrivals: Sequence[Arrival]) -> AsyncIterator[None]:

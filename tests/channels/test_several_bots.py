@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.app import open_app
+from bot.config import load
 from bot.types import Address
 from tests.channels.running import running, write_configuration
 from tests.channels.seeing import said
+from tests.channels.test_crash import asked, begin
 from tests.cli.program import parley
 from tests.servers.bot_api import TOKEN, BotApiServer
 from tests.servers.bot_api_people import Person
@@ -123,3 +127,20 @@ async def test_doctor_notices_that_two_channels_are_one_bot(server: BotApiServer
 def test_a_channel_that_names_no_adapter_is_told_how_to(home: Path) -> None:
     ran = parley("run", variables={"PARLEY_CHANNELS__WORK__TOKEN": OTHER})
     assert 'put `adapter = "…"` into [channels.work]' in ran.stderr.decode() and ran.returncode == 1
+
+
+async def test_what_may_have_ended_the_program_is_tried_by_one_bot_after_the_other(
+    server: BotApiServer, chat: Chat, work: Chat, home: Path
+) -> None:
+    at_home = asked(chat.id, "one two")
+    message = at_home.message
+    at_work = replace(
+        at_home, message=replace(message, address=replace(message.address, channel="work", account="7000002"))
+    )
+    async with open_app(load(write_configuration(server, home))) as app:
+        await begin(app, at_home, at_work, starts=2)
+    async with running(server, home, delay=1.0, more=second(server)) as app:
+        await server.wait_until(lambda: server.screen.history(chat, "typing") or server.screen.history(work, "typing"))
+        assert sorted(arrival.attempts for arrival in await app.ledger.arrivals()) == [2, 3]
+        await said(server, chat, "one two")
+        await said(server, work, "one two")
