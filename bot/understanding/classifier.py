@@ -1,6 +1,6 @@
 """The trained classifier of intents: a text in, its intents by probability and how familiar it looks out.
 
-Needs the encoder, numpy and nothing else; `bot.understanding.training` makes it.
+Needs the encoder, NumPy and nothing else; `bot.understanding.training` makes it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ import numpy as np
 from bot.understanding.heads import Array, apply, softmax, standardized
 from bot.understanding.ngrams import Ngrams
 from bot.understanding.scope import Landscape, Scale
-
-MEANING = 384
-"""The leading numbers of a sentence vector: what its last layer says."""
 
 
 class Encoder(Protocol):
@@ -48,56 +45,54 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What is fitted to examples."""
+class Meaning:
+    """What sentence vectors tell."""
 
-    block_scales: Array
+    scales: Array
     """What each number of a sentence vector counts."""
     centre: Array
-    dense: Array
-    """Weights over sentence vectors."""
-    ngrams: Ngrams
-    sparse: Array
-    """Weights over n-grams."""
-    landscape: Landscape
+    weights: Array
 
-    def scores(self, texts: Sequence[str], sentence_vectors: Array) -> Scores:
-        """What each part says of the texts."""
-        vectors = sentence_vectors * self.block_scales - self.centre
-        return Scores(vectors, sentence_vectors[:, :MEANING], apply(self.dense, vectors), self._sparse_scores(texts))
-
-    def _sparse_scores(self, texts: Sequence[str]) -> Array:
-        rows = []
-        for text in texts:
-            columns, values = self.ngrams.vector(text)
-            rows.append(values @ self.sparse[columns] + self.sparse[-1])
-        return np.stack(rows) if rows else np.empty((0, self.sparse.shape[1]), np.float32)
+    def scores(self, sentence_vectors: Array) -> Array:
+        """One row a text, one column an intent."""
+        return apply(self.weights, sentence_vectors * self.scales - self.centre)
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """What the parts say of some texts, one row a text."""
+class Wording:
+    """What n-grams tell."""
 
-    vectors: Array
-    meanings: Array
-    dense: Array
-    sparse: Array
+    ngrams: Ngrams
+    weights: Array
 
-    def fused(self, sparse_weight: float) -> Array:
-        """Both scores in one."""
-        return standardized(self.dense) + sparse_weight * standardized(self.sparse)
+    def scores(self, texts: Sequence[str]) -> Array:
+        """One row a text, one column an intent."""
+        rows = np.empty((len(texts), self.weights.shape[1]), np.float32)
+        for row, text in enumerate(texts):
+            columns, values = self.ngrams.vector(text)
+            rows[row] = values @ self.weights[columns] + self.weights[-1]
+        return rows
 
-    def views(self, landscape: Landscape, fused: Array) -> Array:
-        """What the landscape says of them."""
-        ranked = np.argsort(-fused, axis=1)
-        return landscape.views(self.vectors, self.meanings, self.dense, self.sparse, ranked)
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is fitted to examples."""
+
+    meaning: Meaning
+    wording: Wording
+    landscape: Landscape
+
+
+def fuse(meaning_scores: Array, wording_scores: Array, wording_weight: float) -> Array:
+    """Both scores in one."""
+    return standardized(meaning_scores) + wording_weight * standardized(wording_scores)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What was chosen on held-out examples."""
 
-    sparse_weight: float
+    wording_weight: float
     sharpness: float
     """What fused scores are multiplied by, so that probabilities are as right as they claim."""
     scale: Scale
@@ -124,19 +119,24 @@ class Classifier:
 
     def weigh(self, texts: Sequence[str], sentence_vectors: Array) -> tuple[Array, Array]:
         """Probabilities, one row a text and one column an intent, and familiarities."""
-        scores, chosen = self.parts.scores(texts, sentence_vectors), self.calibration
-        fused = scores.fused(chosen.sparse_weight)
-        familiarity = chosen.scale.familiarity(scores.views(self.parts.landscape, fused))
-        return softmax(fused * chosen.sharpness), familiarity
+        return weigh(texts, sentence_vectors, self.parts, self.calibration)
 
     def nearest_examples(self, text: str, encoder: Encoder) -> list[tuple[str, float]]:
         """The examples of the likeliest intents that are most like the text, and how like they are."""
         vectors = encoder.encode([text])
-        fused = self.parts.scores([text], vectors).fused(self.calibration.sparse_weight)
-        found = self.parts.landscape.nearest(vectors[0, :MEANING], np.argsort(-fused[0]))
+        probabilities, _ = self.weigh([text], vectors)
+        found = self.parts.landscape.nearest(vectors[0], np.argsort(-probabilities[0]))
         return [(self.examples[number], float(likeness)) for number, likeness in zip(*found, strict=True)]
 
     def _verdict(self, probabilities: Array, familiarity: float) -> Verdict:
         order = np.argsort(-probabilities)
         ranking = tuple((self.intents[number], float(probabilities[number])) for number in order)
         return Verdict(ranking, familiarity, familiarity >= self.calibration.threshold)
+
+
+def weigh(texts: Sequence[str], vectors: Array, parts: Parts, chosen: Calibration) -> tuple[Array, Array]:
+    """Probabilities of the texts whose sentence vectors these are, and how familiar they look."""
+    meaning, wording = parts.meaning.scores(vectors), parts.wording.scores(texts)
+    fused = fuse(meaning, wording, chosen.wording_weight)
+    views = parts.landscape.views(vectors, meaning, wording, np.argsort(-fused, axis=1))
+    return softmax(fused * chosen.sharpness), chosen.scale.familiarity(views)

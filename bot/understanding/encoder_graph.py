@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bot.understanding.heads import Array
+from bot.understanding.heads import WIDTH, Array
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 
-LAYERS, HEADS, WIDTH = 6, 12, 384
+LAYERS, HEADS = 6, 12
 POOLED_LAYERS = (6, 5, 4)
 """The layers whose means are given, the last first; earlier ones tell wording from meaning."""
 EPSILON = 1e-12

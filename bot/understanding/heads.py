@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 """An array of NumPy's; which, the words around it say."""
 
+WIDTH = 384
+"""Numbers that one layer of the encoder gives; the last layer's come first."""
 DENSE_STRENGTH = 30.0
 """How little the weights over sentence vectors are held back: the C of logistic regression."""
 SPARSE_STRENGTH = 0.5

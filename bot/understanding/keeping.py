@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from bot.folders import make_private_folder
-from bot.understanding.classifier import Calibration, Classifier, Parts
+from bot.understanding.classifier import Calibration, Classifier, Meaning, Parts, Wording
 from bot.understanding.encoder import FORM
 from bot.understanding.heads import Array
 from bot.understanding.ngrams import Ngrams
@@ -68,32 +68,27 @@ def _path(folder: Path, examples: Labelled) -> Path:
 def _arrays(classifier: Classifier) -> dict[str, Array]:
     parts, chosen = classifier.parts, classifier.calibration
     arrays = {f"landscape.{part.name}": getattr(parts.landscape, part.name) for part in fields(Landscape)}
+    arrays |= {f"meaning.{part.name}": getattr(parts.meaning, part.name) for part in fields(Meaning)}
     return arrays | {
         "intents": _packed(classifier.intents),
         "examples": _packed(classifier.examples),
-        "block_scales": parts.block_scales,
-        "centre": parts.centre,
-        "dense": parts.dense,
-        "names": _packed(parts.ngrams.names),
-        "rarity": parts.ngrams.rarity,
-        "sparse": parts.sparse,
-        "calibration": np.array([chosen.sparse_weight, chosen.sharpness, chosen.threshold]),
+        "names": _packed(parts.wording.ngrams.names),
+        "rarity": parts.wording.ngrams.rarity,
+        "wording": parts.wording.weights,
+        "calibration": np.array([chosen.wording_weight, chosen.sharpness, chosen.threshold]),
         "centres": chosen.scale.centres,
         "spreads": chosen.scale.spreads,
     }
 
 
 def _classifier(arrays: Mapping[str, Array]) -> Classifier:
-    sparse_weight, sharpness, threshold = (float(value) for value in arrays["calibration"])
+    wording_weight, sharpness, threshold = (float(value) for value in arrays["calibration"])
     parts = Parts(
-        block_scales=arrays["block_scales"],
-        centre=arrays["centre"],
-        dense=arrays["dense"],
-        ngrams=Ngrams(_unpacked(arrays["names"]), arrays["rarity"]),
-        sparse=arrays["sparse"],
+        meaning=Meaning(**{part.name: arrays[f"meaning.{part.name}"] for part in fields(Meaning)}),
+        wording=Wording(Ngrams(_unpacked(arrays["names"]), arrays["rarity"]), arrays["wording"]),
         landscape=Landscape(**{part.name: arrays[f"landscape.{part.name}"] for part in fields(Landscape)}),
     )
-    calibration = Calibration(sparse_weight, sharpness, Scale(arrays["centres"], arrays["spreads"]), threshold)
+    calibration = Calibration(wording_weight, sharpness, Scale(arrays["centres"], arrays["spreads"]), threshold)
     return Classifier(_unpacked(arrays["intents"]), _unpacked(arrays["examples"]), parts, calibration)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bot.understanding.heads import Array, energy
+from bot.understanding.heads import WIDTH, Array, energy
 
 SHRINKAGE = 0.1
 NEIGHBOURS = 5
@@ -24,66 +24,58 @@ LIKELIEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Landscape:
-    """Where the examples of each class lie."""
+    """Where the examples of each class lie; n of them, of k classes, with sentence vectors of d numbers."""
 
-    means: Array
-    """k x d, of the dense vectors."""
-    within: Array
-    """d x d: the inverse covariance within classes."""
+    centre: Array
+    """d: the mean of all."""
     apart: Array
-    """d x d: `within` less the inverse covariance of everything."""
+    """d x d: the inverse covariance within classes, less that of everything."""
     pulls: Array
-    """d x k: `within` times the means."""
+    """d x k: the inverse covariance within classes times the classes' means."""
     offsets: Array
     """k: what of the distance to a class does not depend on the vector."""
-    examples: Array
-    """n x m: the meanings of all examples, those of one class side by side."""
+    meanings: Array
+    """n x WIDTH: the last layer of each, those of one class side by side."""
     starts: Array
     """k + 1: where the examples of each class begin."""
     order: Array
     """n: the number of each row's example."""
 
     @classmethod
-    def of(cls, vectors: Array, meanings: Array, classes: Array, count: int) -> Landscape:
-        """The landscape of examples.
-
-        Args:
-            vectors: n x d, about centred.
-            meanings: n x m, of length one, compared with each other.
-            classes: the class of each row.
-            count: how many classes there are.
-        """
+    def of(cls, vectors: Array, classes: Array, count: int) -> Landscape:
+        """The landscape of examples, of which class each is, and how many classes there are."""
         order = np.argsort(classes, kind="stable")
         starts = np.searchsorted(classes[order], np.arange(count + 1))
+        centre = vectors.mean(axis=0)
+        centred = vectors - centre
         totals = np.zeros((count, vectors.shape[1]), np.float32)
-        np.add.at(totals, classes, vectors)
+        np.add.at(totals, classes, centred)
         means = totals / np.maximum(np.diff(starts), 1)[:, None]
-        within = _inverse_covariance(vectors - means[classes])
+        within = _inverse_covariance(centred - means[classes])
         pulls = within @ means.T
         return cls(
-            means=means,
-            within=within,
-            apart=within - _inverse_covariance(vectors),
+            centre=centre,
+            apart=within - _inverse_covariance(centred),
             pulls=pulls,
             offsets=(means.T * pulls).sum(axis=0),
-            examples=np.ascontiguousarray(meanings[order]),
+            meanings=np.ascontiguousarray(vectors[order, :WIDTH]),
             starts=starts,
             order=order,
         )
 
-    def views(self, vectors: Array, meanings: Array, dense_scores: Array, sparse_scores: Array, ranked: Array) -> Array:
+    def views(self, vectors: Array, meaning_scores: Array, wording_scores: Array, ranked: Array) -> Array:
         """Four numbers a vector, each higher for what is familiar; `ranked` has the classes, the likeliest first."""
-        to_classes = self.offsets - 2 * vectors @ self.pulls
-        to_all = ((vectors @ self.apart) * vectors).sum(axis=1)
-        likenesses = [self.nearest(meaning, best)[1].mean() for meaning, best in zip(meanings, ranked, strict=True)]
-        return np.stack(
-            [energy(dense_scores), sparse_scores.max(axis=1), -(to_classes.min(axis=1) + to_all), likenesses], axis=1
-        )
+        centred = vectors - self.centre
+        to_classes = (self.offsets - 2 * centred @ self.pulls).min(axis=1)
+        to_all = ((centred @ self.apart) * centred).sum(axis=1)
+        likenesses = [self.nearest(vector, best)[1].mean() for vector, best in zip(vectors, ranked, strict=True)]
+        return np.stack([energy(meaning_scores), wording_scores.max(axis=1), -to_classes - to_all, likenesses], axis=1)
 
-    def nearest(self, meaning: Array, ranked: Array) -> tuple[Array, Array]:
+    def nearest(self, vector: Array, ranked: Array) -> tuple[Array, Array]:
         """The nearest examples of the likeliest classes, and how like they are, the nearest first."""
         spans = [(self.starts[number], self.starts[number + 1]) for number in ranked[:LIKELIEST]]
-        likenesses = np.concatenate([self.examples[start:end] @ meaning for start, end in spans])
+        meaning = vector[:WIDTH]
+        likenesses = np.concatenate([self.meanings[start:end] @ meaning for start, end in spans])
         rows = np.concatenate([np.arange(start, end) for start, end in spans])
         best = np.argsort(-likenesses)[:NEIGHBOURS]
         return self.order[rows[best]], likenesses[best]

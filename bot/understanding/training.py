@@ -6,19 +6,19 @@ Seconds of one core: encoding takes most of it. No foreign example is needed, th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot.understanding.classifier import MEANING, Calibration, Classifier, Encoder, Parts, Scores
-from bot.understanding.heads import Array, fit_logistic, fit_margins, softmax
+from bot.understanding.classifier import Calibration, Classifier, Encoder, Meaning, Parts, Wording, fuse
+from bot.understanding.heads import WIDTH, Array, fit_logistic, fit_margins, softmax
 from bot.understanding.ngrams import Ngrams
 from bot.understanding.scope import Landscape, Scale
 
 EARLIER_LAYERS = (0.3, 1.0)
 """How much the layers before the last may count."""
-SPARSE_WEIGHTS = (0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0)
+WORDING_WEIGHTS = (0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0)
 SHARPNESSES = tuple(map(float, np.geomspace(0.3, 8, 18)))
 FOLDS = 5
 ONE_FOLD_FROM = 3000
@@ -26,7 +26,7 @@ ONE_FOLD_FROM = 3000
 ENOUGH_HELD_OUT = 10
 KEPT_SHARE = 0.95
 """Of held-out examples, how many look familiar enough, where no foreign ones are given."""
-UNTESTED = Calibration(sparse_weight=0.2, sharpness=2.0, scale=Scale(), threshold=-np.inf)
+UNTESTED = Calibration(wording_weight=0.2, sharpness=2.0, scale=Scale(), threshold=-np.inf)
 """Where there are too few examples to hold any out."""
 
 
@@ -62,15 +62,9 @@ class _Examples:
     def count(self) -> int:
         return len(self.names)
 
-
-@dataclass(frozen=True, slots=True)
-class _HeldOut:
-    """Scores of examples by parts that never saw them."""
-
-    classes: Array
-    scores: Scores
-    views: Callable[[Array], Array]
-    """The landscape's views, given the fused scores."""
+    @property
+    def classes_and_names(self) -> Array:
+        return np.concatenate([self.classes, np.arange(self.count)])
 
 
 def train(
@@ -106,6 +100,25 @@ def train(
     return Classifier(intents, examples.texts, parts, calibration)
 
 
+def held_out_intents(examples: Labelled, encoder: Encoder, *, seed: int = 0, workers: int = 1) -> list[str | None]:
+    """What each example is taken for when it is held out of training; None for the only one of its intent."""
+    intents = tuple(sorted(set(examples.labels)))
+    known = _encoded(examples, intents, encoder, workers)
+    folds = _fold_numbers(known, seed)
+    places = [np.flatnonzero(folds == fold) for fold in range(FOLDS) if (folds == fold).any()]
+    guesses: list[str | None] = [None] * len(examples)
+    if not places:
+        return guesses
+    splits = [_Split.fitted(known[np.setdiff1d(np.arange(len(known)), rows)], known[rows]) for rows in places]
+    choice = _best_choice(splits)
+    for rows, split, meaning in zip(places, splits, choice.meanings, strict=True):
+        held_out = split.held_out
+        scores = meaning.scores(held_out.vectors), split.wording.scores(held_out.texts)
+        for row, number in zip(rows, fuse(*scores, choice.wording_weight).argmax(axis=1), strict=True):
+            guesses[row] = intents[number]
+    return guesses
+
+
 def spoken(name: str) -> str:
     """An intent's name as words: `reminder.create` and `ReminderCreate` are "reminder create"."""
     return re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).strip().lower()
@@ -122,26 +135,109 @@ def _encoded(labelled: Labelled, intents: Sequence[str], encoder: Encoder, worke
 # -- choosing -----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Examples that were held out, and what was fitted to the rest."""
+
+    rest: _Examples
+    held_out: _Examples
+    wording: Wording
+    landscape: Landscape
+
+    @classmethod
+    def fitted(cls, rest: _Examples, held_out: _Examples) -> _Split:
+        return cls(rest, held_out, _fit_wording(rest), _fit_landscape(rest))
+
+    def parts(self, meaning: Meaning) -> Parts:
+        return Parts(meaning, self.wording, self.landscape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What was tried, and how much it was surprised by what was held out (mean negative log-likelihood)."""
+
+    surprise: float
+    earlier_layers: float
+    wording_weight: float
+    sharpness: float
+    meanings: tuple[Meaning, ...]
+    """Fitted to each split's rest."""
+
+
 def _chosen(
     known: _Examples, dev: _Examples | None, foreign: Sequence[str], encoder: Encoder, seed: int
 ) -> tuple[Parts, Calibration]:
-    splits = [_without(known, dev)] if dev is not None and len(dev) else list(_folds(known, seed))
-    if sum(len(held_out) for _, held_out in splits) < ENOUGH_HELD_OUT:
+    pairs = [_without(known, dev)] if dev is not None and len(dev) else list(_folds(known, seed))
+    if sum(len(held_out) for _, held_out in pairs) < ENOUGH_HELD_OUT:
         return _fit(known, EARLIER_LAYERS[0]), UNTESTED
-    best: tuple[float, float, Calibration, list[Parts]] | None = None
-    for earlier_layers in EARLIER_LAYERS:
-        fitted = [_fit(rest, earlier_layers) for rest, _ in splits]
-        held_out = [_held_out(parts, examples) for parts, (_, examples) in zip(fitted, splits, strict=True)]
-        surprise, calibration = _calibrate(held_out)
-        if best is None or surprise < best[0]:
-            best = surprise, earlier_layers, calibration, fitted
-    assert best is not None
-    _, earlier_layers, calibration, fitted = best
-    is_whole = len(splits) == 1 and len(splits[0][0]) == len(known)
-    parts = fitted[0] if is_whole else _fit(known, earlier_layers)
-    if foreign:
-        calibration = _with_foreign(calibration, fitted, [examples for _, examples in splits], foreign, encoder)
-    return parts, calibration
+    splits = [_Split.fitted(rest, held_out) for rest, held_out in pairs]
+    choice = _best_choice(splits)
+    calibration = _calibrated(splits, choice, foreign, encoder)
+    if len(splits) == 1 and len(splits[0].rest) == len(known):
+        return splits[0].parts(choice.meanings[0]), calibration
+    return _fit(known, choice.earlier_layers), calibration
+
+
+def _best_choice(splits: Sequence[_Split]) -> _Choice:
+    return min((_best_fusion(splits, layers) for layers in EARLIER_LAYERS), key=lambda choice: choice.surprise)
+
+
+def _best_fusion(splits: Sequence[_Split], earlier_layers: float) -> _Choice:
+    meanings = tuple(_fit_meaning(split.rest, earlier_layers) for split in splits)
+    classes = np.concatenate([split.held_out.classes for split in splits])
+    from_meaning = np.vstack(
+        [meaning.scores(split.held_out.vectors) for meaning, split in zip(meanings, splits, strict=True)]
+    )
+    from_wording = np.vstack([split.wording.scores(split.held_out.texts) for split in splits])
+    surprise, weight, sharpness = min(
+        (_surprise(fused, classes, sharpness), weight, sharpness)
+        for weight in WORDING_WEIGHTS
+        for fused in [fuse(from_meaning, from_wording, weight)]
+        for sharpness in SHARPNESSES
+    )
+    return _Choice(surprise, earlier_layers, weight, sharpness, meanings)
+
+
+def _surprise(fused: Array, classes: Array, sharpness: float) -> float:
+    probabilities = softmax(fused * sharpness)[np.arange(len(classes)), classes]
+    return float(-np.log(np.maximum(probabilities, 1e-9)).mean())
+
+
+def _calibrated(splits: Sequence[_Split], choice: _Choice, foreign: Sequence[str], encoder: Encoder) -> Calibration:
+    """The scale of familiarity, and the threshold."""
+    fitted = [split.parts(meaning) for split, meaning in zip(splits, choice.meanings, strict=True)]
+    untold = Calibration(choice.wording_weight, choice.sharpness, Scale(), -np.inf)
+
+    def views(texts: Sequence[str], vectors: Array, parts: Parts) -> tuple[Array, Array]:
+        meaning, wording = parts.meaning.scores(vectors), parts.wording.scores(texts)
+        fused = fuse(meaning, wording, choice.wording_weight)
+        ranked = np.argsort(-fused, axis=1)
+        return ranked[:, 0], parts.landscape.views(vectors, meaning, wording, ranked)
+
+    judged = [
+        views(split.held_out.texts, split.held_out.vectors, parts) for split, parts in zip(splits, fitted, strict=True)
+    ]
+    scale = Scale.of(np.vstack([seen for _, seen in judged]))
+    own = scale.familiarity(np.vstack([seen for _, seen in judged]))
+    if not foreign:
+        return replace(untold, scale=scale, threshold=float(np.quantile(own, 1 - KEPT_SHARE)))
+    right = np.concatenate([found == split.held_out.classes for (found, _), split in zip(judged, splits, strict=True)])
+    vectors = encoder.encode(foreign)
+    others = np.concatenate([scale.familiarity(views(foreign, vectors, parts)[1]) for parts in fitted])
+    # what is misunderstood is lost, whatever the threshold
+    return replace(untold, scale=scale, threshold=_between(np.where(right, own, -np.inf), others))
+
+
+def _between(own: Array, others: Array) -> float:
+    """The middle of the thresholds at which the worse share, of own above and of others below, is best."""
+    candidates = np.unique(np.concatenate([own[np.isfinite(own)], others]))
+    above = 1 - np.searchsorted(np.sort(own), candidates) / len(own)
+    below = np.searchsorted(np.sort(others), candidates) / len(others)
+    worse = np.minimum(above, below)
+    return float(candidates[worse == worse.max()].mean())
+
+
+# -- holding out --------------------------------------------------------------------------------------------
 
 
 def _without(known: _Examples, dev: _Examples) -> tuple[_Examples, _Examples]:
@@ -156,7 +252,15 @@ def _plain(text: str) -> str:
 
 
 def _folds(known: _Examples, seed: int) -> Iterator[tuple[_Examples, _Examples]]:
-    """Splits in which every intent keeps an example; what has only one is never held out."""
+    """Splits in which every intent keeps an example."""
+    folds = _fold_numbers(known, seed)
+    for fold in range(FOLDS if len(known) < ONE_FOLD_FROM else 1):
+        if (folds == fold).any():
+            yield known[np.flatnonzero(folds != fold)], known[np.flatnonzero(folds == fold)]
+
+
+def _fold_numbers(known: _Examples, seed: int) -> Array:
+    """In which fold each example is held out; -1 for one that is the only one of its intent."""
     random = np.random.default_rng(seed)
     order = random.permutation(len(known))
     folds = np.full(len(known), -1)
@@ -164,93 +268,31 @@ def _folds(known: _Examples, seed: int) -> Iterator[tuple[_Examples, _Examples]]
         rows = order[known.classes[order] == number]
         if len(rows) > 1:
             folds[rows] = (np.arange(len(rows)) + random.integers(FOLDS)) % FOLDS
-    for fold in range(FOLDS if len(known) < ONE_FOLD_FROM else 1):
-        held_out = np.flatnonzero(folds == fold)
-        if len(held_out):
-            yield known[np.flatnonzero(folds != fold)], known[held_out]
-
-
-def _held_out(parts: Parts, examples: _Examples) -> _HeldOut:
-    scores = parts.scores(examples.texts, examples.vectors)
-    return _HeldOut(examples.classes, scores, lambda fused: scores.views(parts.landscape, fused))
-
-
-def _calibrate(held_out: Sequence[_HeldOut]) -> tuple[float, Calibration]:
-    """The least mean surprise (negative log-likelihood) over held-out examples, and what reaches it."""
-    classes = np.concatenate([fold.classes for fold in held_out])
-    surprise, sparse_weight, sharpness = min(
-        (_surprise(fused, classes, sharpness), weight, sharpness)
-        for weight in SPARSE_WEIGHTS
-        for fused in [np.vstack([fold.scores.fused(weight) for fold in held_out])]
-        for sharpness in SHARPNESSES
-    )
-    views = np.vstack([fold.views(fold.scores.fused(sparse_weight)) for fold in held_out])
-    scale = Scale.of(views)
-    threshold = float(np.quantile(scale.familiarity(views), 1 - KEPT_SHARE))
-    return surprise, Calibration(sparse_weight, sharpness, scale, threshold)
-
-
-def _surprise(fused: Array, classes: Array, sharpness: float) -> float:
-    probabilities = softmax(fused * sharpness)[np.arange(len(classes)), classes]
-    return float(-np.log(np.maximum(probabilities, 1e-9)).mean())
-
-
-def _with_foreign(
-    calibration: Calibration,
-    fitted: Sequence[Parts],
-    held_out: Sequence[_Examples],
-    foreign: Sequence[str],
-    encoder: Encoder,
-) -> Calibration:
-    """The threshold at which the worse of two shares is best: examples understood rightly, foreign texts left alone."""
-    foreign_vectors = encoder.encode(foreign)
-
-    def judged(parts: Parts, texts: Sequence[str], vectors: Array) -> tuple[Array, Array]:
-        scores = parts.scores(texts, vectors)
-        fused = scores.fused(calibration.sparse_weight)
-        return fused.argmax(axis=1), calibration.scale.familiarity(scores.views(parts.landscape, fused))
-
-    own, others = [], []
-    for parts, examples in zip(fitted, held_out, strict=True):
-        found, familiarity = judged(parts, examples.texts, examples.vectors)
-        own.append(np.where(found == examples.classes, familiarity, -np.inf))  # what is misunderstood counts as lost
-        others.append(judged(parts, foreign, foreign_vectors)[1])
-    return replace(calibration, threshold=_between(np.concatenate(own), np.concatenate(others)))
-
-
-def _between(own: Array, others: Array) -> float:
-    """The middle of the thresholds at which the worse share, of own above and others below, is best."""
-    candidates = np.unique(np.concatenate([own[np.isfinite(own)], others]))
-    above = 1 - np.searchsorted(np.sort(own), candidates) / len(own)
-    below = np.searchsorted(np.sort(others), candidates) / len(others)
-    worse = np.minimum(above, below)
-    return float(candidates[worse == worse.max()].mean())
+    return folds
 
 
 # -- fitting ------------------------------------------------------------------------------------------------
 
 
 def _fit(examples: _Examples, earlier_layers: float) -> Parts:
-    """Fit every part to the examples and, but for the landscape, to the intents' names."""
-    scales = _block_scales(examples.vectors.shape[1], earlier_layers)
-    vectors = examples.vectors * scales
-    centre = vectors.mean(axis=0)
-    vectors = vectors - centre
-    classes = np.concatenate([examples.classes, np.arange(examples.count)])
+    return Parts(_fit_meaning(examples, earlier_layers), _fit_wording(examples), _fit_landscape(examples))
+
+
+def _fit_meaning(examples: _Examples, earlier_layers: float) -> Meaning:
+    """The last layer counts one, those before it `earlier_layers` each; the whole keeps about length one."""
+    blocks = np.full(examples.vectors.shape[1] // WIDTH, earlier_layers, np.float32)
+    blocks[0] = 1.0
+    scales = np.repeat(blocks / np.linalg.norm(blocks), WIDTH)
+    centre = (examples.vectors * scales).mean(axis=0)
+    vectors = np.vstack([examples.vectors, examples.name_vectors]) * scales - centre
+    return Meaning(scales, centre, fit_logistic(vectors, examples.classes_and_names, examples.count))
+
+
+def _fit_wording(examples: _Examples) -> Wording:
     texts = [*examples.texts, *examples.names]
     ngrams = Ngrams.learn(texts)
-    return Parts(
-        block_scales=scales,
-        centre=centre,
-        dense=fit_logistic(np.vstack([vectors, examples.name_vectors * scales - centre]), classes, examples.count),
-        ngrams=ngrams,
-        sparse=fit_margins(ngrams.matrix(texts), classes, examples.count),
-        landscape=Landscape.of(vectors, examples.vectors[:, :MEANING], examples.classes, examples.count),
-    )
+    return Wording(ngrams, fit_margins(ngrams.matrix(texts), examples.classes_and_names, examples.count))
 
 
-def _block_scales(width: int, earlier_layers: float) -> Array:
-    """The last layer counts one, those before it `earlier_layers` each; the whole vector keeps about length one."""
-    blocks = np.full(width // MEANING, earlier_layers, np.float32)
-    blocks[0] = 1.0
-    return np.repeat(blocks / np.linalg.norm(blocks), MEANING)
+def _fit_landscape(examples: _Examples) -> Landscape:
+    return Landscape.of(examples.vectors, examples.classes, examples.count)

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from bot.errors import ModelError
-from bot.understanding.classifier import MEANING
 from bot.understanding.encoder import SentenceEncoder, prepare_encoder
-from bot.understanding.heads import Array
+from bot.understanding.heads import WIDTH, Array
 
 SENTENCES = ["when do you open?", "My parcel has not arrived yet, can you look where it is?", "放点音乐", "a"]
 
@@ -30,7 +29,7 @@ def reference(folder: Path, sentence: str) -> Array:
 
 
 def test_vectors_point_where_the_published_models_do(encoder: SentenceEncoder, models_folder: Path) -> None:
-    vectors = encoder.encode(SENTENCES)[:, :MEANING]
+    vectors = encoder.encode(SENTENCES)[:, :WIDTH]
     for vector, sentence in zip(vectors, SENTENCES, strict=True):
         assert float(vector @ reference(models_folder / "all-minilm-l6-v2", sentence)) > 0.97
 
@@ -38,11 +37,11 @@ def test_vectors_point_where_the_published_models_do(encoder: SentenceEncoder, m
 def test_a_sentence_means_the_same_alone_and_among_others(encoder: SentenceEncoder) -> None:
     together = encoder.encode([*SENTENCES, "word " * 90], workers=2)
     for row, sentence in enumerate(SENTENCES):
-        assert float((encoder.encode([sentence])[0] * together[row])[:MEANING].sum()) > 0.95
+        assert float((encoder.encode([sentence])[0] * together[row])[:WIDTH].sum()) > 0.95
 
 
 def test_every_layer_counts_alike(encoder: SentenceEncoder) -> None:
-    layers = encoder.encode(SENTENCES).reshape(len(SENTENCES), -1, MEANING)
+    layers = encoder.encode(SENTENCES).reshape(len(SENTENCES), -1, WIDTH)
     assert np.allclose(np.linalg.norm(layers, axis=2), 1, atol=1e-5)
 
 

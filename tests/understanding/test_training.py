@@ -54,13 +54,13 @@ def test_many_at_once_are_judged_as_each_alone(classifier: Classifier, encoder: 
 def test_the_same_examples_and_seed_give_the_same_classifier(encoder: SentenceEncoder) -> None:
     first, second = (train(labelled(EXAMPLES), encoder, seed=3) for _ in range(2))
     assert first.calibration.threshold == second.calibration.threshold
-    assert np.array_equal(first.parts.dense, second.parts.dense)
-    assert np.array_equal(first.parts.sparse, second.parts.sparse)
+    assert np.array_equal(first.parts.meaning.weights, second.parts.meaning.weights)
+    assert np.array_equal(first.parts.wording.weights, second.parts.wording.weights)
 
 
 def test_foreign_texts_settle_the_threshold_and_nothing_else(classifier: Classifier, encoder: SentenceEncoder) -> None:
     informed = train(labelled(EXAMPLES), encoder, foreign=FOREIGN)
-    assert np.array_equal(informed.parts.dense, classifier.parts.dense)
+    assert np.array_equal(informed.parts.meaning.weights, classifier.parts.meaning.weights)
     assert informed.calibration.sharpness == classifier.calibration.sharpness
     assert informed.calibration.threshold != classifier.calibration.threshold
     assert sum(verdict.is_familiar for verdict in informed.judge(list(ASKED), encoder)) >= 8
