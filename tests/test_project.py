@@ -188,7 +188,8 @@ def test_the_image_does_not_run_as_root() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
-    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    code = r"```.*?```|`[^`\n]*`|^    .*?$"
+    text = re.sub(code, "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     links = re.findall(r"]\(([^)#\s]+)[^)]*\)", text)
     missing = [link for link in links if "://" not in link and not (document.parent / link).exists()]
     assert missing == []
