@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from adapters.backlog import Backlog
+from adapters.recent import Recent
 from bot.channel import Intake, Update
 
 READERS, MOST_PRIVATE = 4, 1000
@@ -32,9 +33,12 @@ class History:
 
     backlog: Backlog
     page: Callable[[str, str], Awaitable[Sequence[Json]]]
-    """Gives the newest messages of a place that are older than one of them; "" is for the newest of all."""
-    translate: Callable[[str, Json], Iterable[Update]]
-    """What was said, by its group and as a page has it."""
+    """Gives the newest messages of a place, the newest first; all of them, or what `older` says of one."""
+    translate: Callable[[Json], Iterable[Update]]
+    """What was said, as a page has it, with its group in the field `group_field`."""
+    group_field: str
+    older: str
+    """How a page is asked for whose messages are older than that with the id `{}`."""
     number: Callable[[datetime], int]
     """The id of what is said at a time."""
     most: int
@@ -44,7 +48,7 @@ class History:
     _begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     _since: datetime = field(init=False)
     _newest: dict[str, int] = field(default_factory=dict)
-    _private: dict[str, None] = field(default_factory=dict)
+    _private: Recent[None] = field(default_factory=lambda: Recent(MOST_PRIVATE))
     _groups: dict[str, asyncio.Event] = field(default_factory=dict)
     _readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 
@@ -52,7 +56,8 @@ class History:
         """Find out what is known already."""
         newest = await intake.since()
         self._since = max(newest, self._begun - self.oldest) - OVERLAP if newest else self._begun
-        self._private = {address.chat: None for address in reversed(await intake.private_chats())}
+        for address in reversed(await intake.private_chats()):
+            self._private[address.chat] = None
 
     def begin_session(self, groups: Iterable[str], *, is_private: bool) -> None:
         """From now on the platform tells what happens in these groups, and whether also in private chats."""
@@ -74,10 +79,7 @@ class History:
         """Something was said."""
         self._newest[group] = max(number, self._newest.get(group, 0))
         if not group:
-            self._private.pop(place, None)
             self._private[place] = None
-            if len(self._private) > MOST_PRIVATE:
-                del self._private[next(iter(self._private))]
 
     def _known(self, group: str) -> int:
         """Up to where nothing needs to be read."""
@@ -92,11 +94,12 @@ class History:
         is_more = True
         while is_more and len(found) < self.most:
             async with self._readers:
-                page = await self.page(place, str(found[-1]["id"]) if found else "")
+                page = await self.page(place, self.older.format(found[-1]["id"]) if found else "")
             fresh = [raw for raw in page if int(raw["id"]) > known]
             found += fresh
             is_more = bool(fresh) and len(fresh) == len(page)
-        return [update for raw in reversed(found[: self.most]) for update in self.translate(group, raw)]
+        where = {self.group_field: group} if group else {}
+        return [update for raw in reversed(found[: self.most]) for update in self.translate(raw | where)]
 
 
 async def _wait(told: asyncio.Event) -> Sequence[Update]:

@@ -7,19 +7,21 @@ with `global` where the whole account is meant; by headers, or by nothing, where
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 import aiohttp
 
 from adapters.requesting import SILENCE_SECONDS, UPLOAD_SECONDS, Answer, NoAnswer, NotSent, RequestMaker
 from bot.channel import TextFile
 from bot.errors import AccountRefused, ChannelError, OutcomeUnknown, RateLimited, Rejected, Unreachable
+from bot.patience import Patience
 
 LIMITED_SECONDS = 5.0
 """To wait where nothing says how long."""
 
 Json = Any
+T = TypeVar("T")
 
 
 class JsonRequests(RequestMaker):
@@ -37,6 +39,15 @@ class JsonRequests(RequestMaker):
         self._url = url.rstrip("/")
         self._headers = headers
         self._texts = texts
+
+    async def begin(self, *paths: str) -> list[Json]:
+        """Be ready, and get these; where that fails, nothing stays open."""
+        await self.initialize()
+        try:
+            return [await self.call("GET", path) for path in paths]
+        except BaseException:
+            await self.shutdown()
+            raise
 
     async def call(
         self, method: str, path: str, body: Json = None, *, file: TextFile | None = None, harmless: Collection[int] = ()
@@ -88,6 +99,18 @@ class JsonRequests(RequestMaker):
     def refusal(self, code: int, reason: str, path: str) -> ChannelError:
         """What a code of the platform's own means."""
         return Rejected(reason)
+
+
+async def patiently(patience: Patience, attempt: Callable[[], Awaitable[T]], unreachable: str) -> T:
+    """What comes of something that connects, however long that takes; `unreachable` tells in the log what is wrong."""
+
+    async def once() -> T:
+        try:
+            return await attempt()
+        except (OSError, aiohttp.ClientError) as error:
+            raise Unreachable(type(error).__name__, key=unreachable) from None
+
+    return await patience.insist(once)
 
 
 def _form(body: Json, file: TextFile) -> aiohttp.FormData:

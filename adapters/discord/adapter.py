@@ -3,8 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -12,67 +10,51 @@ from typing import Annotated, Any, Self
 
 import discord
 from discord.utils import time_snowflake
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field
 
+from adapters.account import Account
 from adapters.backlog import Backlog
-from adapters.discord.gateway import Gateway, IntentsRefused
+from adapters.discord.gateway import Gateway
 from adapters.discord.receiving import Receiver
 from adapters.discord.rest import CAPABILITIES, EPHEMERAL, OVER, Rest, offered, shown
-from adapters.discord.updates import Translator
-from adapters.held import Held, Holding, held
 from adapters.history import History
+from adapters.menus import Held, Menus, held
 from bot.channel import CommandInfo, Content, Intake, Receipt, Update
-from bot.errors import Gone, NotPermitted, Rejected, Unreachable
 from bot.patience import Patience, Sleep
 from bot.texts import Texts
 from bot.types import Address, Attachment
 
 logger = logging.getLogger(__name__)
 READS_CONTENT = 1 << 18 | 1 << 19
-CONTENT_HIDDEN = "discord.content_hidden"
 Id = Annotated[str, Field(pattern=r"^\d+$")]
 
 
 class DiscordAdapter:
     """One bot. Enter it, which asks Discord who it is; then run it."""
 
-    class Config(BaseModel):
+    class Config(Account):
         """The table of the channel; `docs/discord.md` tells what the keys mean."""
 
-        model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, coerce_numbers_to_str=True)
-        token: SecretStr = Field(min_length=1)
-        names: tuple[Annotated[str, Field(min_length=1)], ...] = ()
         listen: tuple[Id, ...] = ()
         webhooks: tuple[Id, ...] = ()
         servers: tuple[Id, ...] = ()
         presence: str = Field("", max_length=128)
         history_hours: float = Field(24, ge=0)
         history_messages: int = Field(50, ge=0)
-        longest_download_bytes: int = Field(25_000_000, ge=1)
         shards: int | None = Field(None, ge=1)
         api_url: str = "https://discord.com/api/v10"
         gateway_url: str = Field("", pattern=r"^(wss?://.+)?$")
-        proxy: str = Field("", pattern=r"^(https?://.+)?$")
 
     def __init__(self, config: Config, *, name: str = "discord", home: Path, sleep: Sleep = asyncio.sleep) -> None:
         """Prepare; nothing is sent. `home` is where adapters may keep files; this one has none."""
         self.name, self.account, self.capabilities, self._config = name, "", CAPABILITIES, config
-        self._patience, self._sleep = Patience(logger, "Receiving from Discord", sleep), sleep
-        token, missing = config.token.get_secret_value(), lambda channel: self._gateway.missing(channel)
-        self._rest = Rest(config.api_url, token, config.proxy or None, missing)
-        self._holding, self._discreet, self._reads_content = Holding(), set[str](), True
-        self._gateway: Gateway
+        self._sleep, self._patience = sleep, Patience(logger, "Receiving from Discord", sleep)
+        self._rest = Rest(config.api_url, config.token.get_secret_value(), config.proxy or None, self._name_of)
+        self._menus = Menus(self._send, self._send_there, self._private)
 
     async def __aenter__(self) -> Self:
-        await self._rest.initialize()
-        try:
-            self.account = (await self._rest.call("GET", "/users/@me"))["id"]
-            application = await self._rest.call("GET", "/oauth2/applications/@me")
-        except BaseException:
-            await self._rest.shutdown()
-            raise
-        self._application, self._reads_content = application["id"], bool(application["flags"] & READS_CONTENT)
-        self._gateway = self._new_gateway()
+        me, self._application = await self._rest.begin("/users/@me", "/oauth2/applications/@me")
+        self.account, self._gateway = me["id"], self._new_gateway()
         return self
 
     async def __aexit__(self, *exception: Any) -> None:
@@ -82,53 +64,32 @@ class DiscordAdapter:
         return not address.chat.startswith("#")
 
     async def run(self, intake: Intake) -> None:
-        for remark in await self.remarks():
-            logger.warning(Texts("en").get(remark))
         config, backlog = self._config, Backlog(intake, self._patience)
-        translator = Translator(self.name, self.account, config.names, config.listen, config.webhooks)
-        receiver = Receiver(self._rest, translator, backlog, self._holding, self._discreet)
+        receiver = Receiver(self.name, self.account, config, self._rest, self._menus)
         bounds = config.history_messages, timedelta(hours=config.history_hours)
-        receiver.history = History(backlog, receiver.page, receiver.missed, time_snowflake, *bounds)
+        read = receiver.page, partial(receiver.translate, "MESSAGE_CREATE"), "guild_id", "&before={}"
+        receiver.history = History(backlog, *read, time_snowflake, *bounds)
         await self._patience.insist(partial(receiver.history.begin, intake))
         await backlog.run(self._patience.insist(partial(self._listen, receiver)))
 
-    def _new_gateway(self) -> Gateway:
-        config, presence = self._config, discord.CustomActivity(self._config.presence)
-        options: dict[str, Any] = {"shard_count": config.shards, "activity": presence if config.presence else None}
-        options["reads_content"] = self._reads_content
-        return Gateway(self._rest, config.gateway_url, self._patience, self._sleep, **options)
-
     async def _listen(self, receiver: Receiver) -> None:
         """One connection, until something breaks that it cannot mend."""
-        self._gateway = receiver.translator.gateway = self._new_gateway()
+        self._application = await self._rest.call("GET", "/oauth2/applications/@me")  # switches may have been moved
+        for remark in await self.remarks():
+            logger.warning(Texts("en").get(remark))
+        self._gateway = receiver.gateway = self._new_gateway()
         self._gateway.hear = receiver.hear
-        try:
-            await self._gateway.listen(self._config.token.get_secret_value())
-        except IntentsRefused:
-            if not self._reads_content:
-                raise
-            self._reads_content = False  # it was switched off meanwhile
-            logger.warning(Texts("en").get(CONTENT_HIDDEN))
-            raise Unreachable("intents refused", key="discord.unreachable") from None
+        await self._gateway.listen(self._config.token.get_secret_value())
+
+    def _new_gateway(self) -> Gateway:
+        config, reads_content = self._config, bool(self._application["flags"] & READS_CONTENT)
+        intents = discord.Intents(guilds=True, messages=True, reactions=True, message_content=reads_content)
+        presence = discord.CustomActivity(config.presence) if config.presence else None
+        options = {"intents": intents, "shard_count": config.shards, "activity": presence}
+        return Gateway(self._rest, config.gateway_url, self._patience, self._sleep, **options)
 
     async def send(self, address: Address, content: Content) -> Receipt:
-        if (place := held(content.reply_to)) is None:
-            return await self._send(address, content)
-        ordinary = replace(content, reply_to="")
-        if not place.person:  # the key is known of ordinary messages alone
-            with suppress(NotPermitted, Gone):
-                return await self._send(address, ordinary)
-        path, body = (
-            f"/webhooks/{self._application}/{place.token}",
-            shown(content, flags=EPHEMERAL if place.person else 0),
-        )
-        try:
-            message = await self._rest.call("POST", path, body, file=content.file)
-        except Rejected:  # the place is no longer held
-            return await self._send(await self._private(place.person) if place.person else address, ordinary)
-        return Receipt(
-            address, Held(place.person, place.token, message["id"]).handle if place.person else message["id"]
-        )
+        return await self._menus.send(address, content)
 
     async def _send(self, address: Address, content: Content) -> Receipt:
         body = shown(content) | ({"nonce": content.key, "enforce_nonce": True} if content.key else {})
@@ -137,19 +98,17 @@ class DiscordAdapter:
         message = await self._rest.call("POST", f"/channels/{_number(address)}/messages", body, file=content.file)
         return Receipt(address, message["id"])
 
+    async def _send_there(self, place: Held, content: Content) -> str:
+        path, flags = f"/webhooks/{self._application['id']}/{place.token}", EPHEMERAL if place.person else 0
+        return str((await self._rest.call("POST", path, shown(content, flags=flags), file=content.file))["id"])
+
     async def edit(self, receipt: Receipt, content: Content) -> Receipt | None:
-        if place := held(receipt.id):
-            await self._holding.wait(place)
+        place = await self._menus.wait(receipt)
         message = await self._rest.call("PATCH", self._path(receipt), shown(content))
-        return replace(receipt, id=message["id"]) if place and not place.person else None
+        return Receipt(receipt.address, message["id"]) if place and not place.person else None
 
     async def delete(self, receipt: Receipt) -> None:
         await self._rest.call("DELETE", self._path(receipt), harmless=OVER)
-
-    def _path(self, receipt: Receipt) -> str:
-        if place := held(receipt.id):
-            return f"/webhooks/{self._application}/{place.token}/messages/{place.message or '@original'}"
-        return f"/channels/{_number(receipt.address)}/messages/{receipt.id}"
 
     async def preview(self, address: Address, key: str, content: Content) -> None:
         """Nothing: it is not declared."""
@@ -168,20 +127,28 @@ class DiscordAdapter:
         return self._rest.fetch(attachment, self._config.longest_download_bytes)
 
     async def remarks(self) -> Sequence[str]:
-        return () if self._reads_content else (CONTENT_HIDDEN,)
+        return () if self._application["flags"] & READS_CONTENT else ("discord.content_hidden",)
 
     async def announce(self, commands: Sequence[CommandInfo]) -> None:
-        self._discreet |= {command.name for command in commands if command.is_discreet}
+        self._menus.discreet |= {command.name for command in commands if command.is_discreet}
         for place in [f"/guilds/{server}" for server in self._config.servers] or [""]:
-            await self._rest.call("PUT", f"/applications/{self._application}{place}/commands", offered(commands))
+            await self._rest.call("PUT", f"/applications/{self._application['id']}{place}/commands", offered(commands))
 
     async def keeper(self, address: Address) -> Address | None:
-        place = self._gateway.place(_number(address))
-        return await self._private(str(place.guild.owner_id)) if place else None
+        guild = getattr(self._gateway.get_channel(int(_number(address))), "guild", None)
+        return await self._private(str(guild.owner_id)) if guild else None
+
+    def _name_of(self, channel: str) -> str:
+        return f"#{self._gateway.get_channel(int(channel)) or channel}"
 
     async def _private(self, person: str) -> Address:
         channel = await self._rest.call("POST", "/users/@me/channels", {"recipient_id": person})
         return Address(self.name, channel["id"], self.account)
+
+    def _path(self, receipt: Receipt) -> str:
+        if place := held(receipt.id):
+            return f"/webhooks/{self._application['id']}/{place.token}/messages/{place.message or '@original'}"
+        return f"/channels/{_number(receipt.address)}/messages/{receipt.id}"
 
 
 def _number(address: Address) -> str:

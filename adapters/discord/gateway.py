@@ -12,42 +12,31 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord.rest import Rest
+from adapters.json_requests import patiently
 from bot.errors import AccountRefused, Rejected, Unreachable
 from bot.patience import Patience, Sleep
 
 logger = logging.getLogger(__name__)
 Json = dict[str, Any]
-Parse = Callable[[Json], None]
+Read = Callable[[Json], None]
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 BROKEN = (*UNREADABLE, RuntimeError, aiohttp.ClientError, discord.DiscordException)
-AGAIN_SECONDS = 5.0
-"""Between two sessions that are begun, as Discord asks for."""
-TOKEN_REFUSED, INTENTS_REFUSED = 4004, (4013, 4014)
+AGAIN_SECONDS = 5.0  # between two sessions that are begun, as Discord asks for
 NOT_PARSED = ("MESSAGE_", "INTERACTION_")
-NEEDED = ("view_channel", "send_messages", "send_messages_in_threads", "read_message_history", "attach_files")
-
-
-class IntentsRefused(Rejected):
-    """What the bot asks to be told has to be switched on."""
 
 
 class Gateway(discord.AutoShardedClient):
-    """The connections of one run. `hear` is told each event before the library learns what servers there are."""
+    """One bot's, until they break. `hear` is told each event, before the library learns what servers there are."""
 
-    def __init__(
-        self, rest: Rest, url: str, patience: Patience, sleep: Sleep, *, reads_content: bool, **options: Any
-    ) -> None:
-        intents = discord.Intents(guilds=True, messages=True, reactions=True, message_content=reads_content)
+    def __init__(self, rest: Rest, url: str, patience: Patience, sleep: Sleep, **options: Any) -> None:
         options |= {"max_messages": None, "member_cache_flags": discord.MemberCacheFlags.none()}
-        super().__init__(
-            intents=intents, shard_connect_timeout=None, guild_ready_timeout=0.0, proxy=rest.proxy, **options
-        )
+        super().__init__(shard_connect_timeout=None, guild_ready_timeout=0.0, proxy=rest.proxy, **options)
         self._rest, self._url, self._patience, self._sleep = rest, url, patience, sleep
         self._connect, self.hear = self.http.ws_connect, lambda event, raw: None
-        # what it asks for goes to the Discord that is configured, and is asked for as long as it takes
-        self.http.request, self.http.ws_connect = self._ask, self._reach  # type: ignore[method-assign]
         self._sockets: WeakSet[DiscordWebSocket] = WeakSet()
         self._connection._update_references = self._sockets.add  # type: ignore[method-assign, assignment]
+        # what the library asks for goes to the Discord that is configured, and is asked for as long as it takes
+        self.http.request, self.http.ws_connect = self._ask, self._reach  # type: ignore[method-assign]
         for event, parse in self._connection.parsers.items():
             self._connection.parsers[event] = partial(self._take, event, parse)
 
@@ -55,18 +44,11 @@ class Gateway(discord.AutoShardedClient):
         return await self._rest.call(route.method, route.path)
 
     async def _reach(self, url: str, **options: Any) -> aiohttp.ClientWebSocketResponse:
-        if self._url:
-            url = url.replace(str(DiscordWebSocket.DEFAULT_GATEWAY), self._url)
-        return await self._patience.insist(partial(self._try, url, options))
+        url = url.replace(str(DiscordWebSocket.DEFAULT_GATEWAY), self._url) if self._url else url
+        return await patiently(self._patience, partial(self._connect, url, **options), "discord.unreachable")
 
-    async def _try(self, url: str, options: Json) -> aiohttp.ClientWebSocketResponse:
-        try:
-            return await self._connect(url, **options)
-        except (OSError, aiohttp.ClientError) as error:
-            raise Unreachable(type(error).__name__, key="discord.unreachable") from None
-
-    def _take(self, event: str, parse: Parse, raw: Json) -> None:
-        """Something that cannot be read does not end the connection. Messages are read by who needs them."""
+    def _take(self, event: str, parse: Read, raw: Json) -> None:
+        """What cannot be read does not end the connection. What is said, the library need not know."""
         for read in (partial(self.hear, event), *(() if event.startswith(NOT_PARSED) else (parse,))):
             try:
                 read(raw)
@@ -74,8 +56,7 @@ class Gateway(discord.AutoShardedClient):
                 logger.warning("Discord tells something that cannot be read: %s, %s", event, type(error).__name__)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        if not initial:
-            await self._sleep(AGAIN_SECONDS)
+        await self._sleep(0.0 if initial else AGAIN_SECONDS)
 
     async def listen(self, token: str) -> None:
         """Until it is over, which is told by what is raised; see `bot.channel.Adapter.run`."""
@@ -83,11 +64,10 @@ class Gateway(discord.AutoShardedClient):
             async with self:
                 await self.start(token)
         except discord.PrivilegedIntentsRequired:
-            raise IntentsRefused("4014", key="discord.intents_refused") from None
+            raise Rejected("4014", key="discord.intents_refused") from None
         except discord.ConnectionClosed as error:
-            if error.code == 4004:
-                raise AccountRefused("4004", key="discord.token_refused") from None
-            raise Rejected(str(error.code), key="discord.connection_refused") from None
+            refused = (AccountRefused, "token_refused") if error.code == 4004 else (Rejected, "connection_refused")
+            raise refused[0](str(error.code), key=f"discord.{refused[1]}") from None
         except BROKEN as error:
             raise Unreachable(type(error).__name__, key="discord.unreachable") from None
         finally:
@@ -95,8 +75,6 @@ class Gateway(discord.AutoShardedClient):
                 if socket._keep_alive:
                     socket._keep_alive.stop()
         raise Unreachable("closed", key="discord.unreachable")
-
-    # -- what it knows --------------------------------------------------------------------------------------
 
     def message(self, raw: Json) -> discord.Message:
         """A message as the library has it, wherever it comes from."""
@@ -106,16 +84,3 @@ class Gateway(discord.AutoShardedClient):
     def who(self, raw: Json) -> discord.User | discord.Member:
         """Who chose something."""
         return discord.Interaction(state=self._connection, data=raw).user  # type: ignore[arg-type]
-
-    def place(self, channel: str) -> discord.abc.GuildChannel | discord.Thread | None:
-        """A channel of a server, or a thread."""
-        place = self.get_channel(int(channel))
-        return place if isinstance(place, discord.abc.GuildChannel | discord.Thread) else None
-
-    def missing(self, channel: str) -> tuple[str, str]:
-        """Which permission is missing there, and what people call the channel."""
-        if (place := self.place(channel)) is None:
-            return NEEDED[1], channel
-        may = place.permissions_for(place.guild.me)
-        missing = next((name for name in NEEDED if not getattr(may, name)), NEEDED[1])
-        return missing, f"#{place.name} ({place.guild.name})"

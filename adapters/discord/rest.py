@@ -1,13 +1,14 @@
 """What goes to Discord: messages, what its menus offer, requests for files; and its refusals as our errors."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import discord
 
 from adapters.download import download
 from adapters.json_requests import JsonRequests
+from adapters.menus import localized
 from bot.channel import Budget, Capabilities, CommandInfo, Content, Format, PreviewStyle, in_rows
 from bot.errors import ChannelError, Gone, NotPermitted, Rejected
 from bot.texts import LANGUAGES, Texts
@@ -22,8 +23,8 @@ ABILITIES |= dict.fromkeys(("private_preview", "group_preview"), PreviewStyle.ED
 CAPABILITIES = Capabilities(Format.MARKDOWN, **LIMITS, **ABILITIES)
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 GONE = {10003, 10004, 10013, 50007}  # channel, server, user; a person who takes no direct messages
-NOT_PERMITTED, TOO_BIG = {50001, 50013, 160002}, 40005
 OVER = {10008, 10015, 10062, 40060, 50027}  # message, webhook, interaction; answered already; token
+MISSING = {50001: "view_channel", 50013: "send_messages", 160002: "read_message_history"}
 NO_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
 MENTION = re.compile(r"@(?=everyone|here)|<(?=@[!&]?\d+>|#\d+>|id:)", re.IGNORECASE)
 ASK, SUMMARIZE = "discord.ask", "discord.summarize"
@@ -31,18 +32,17 @@ USER_AGENT = "DiscordBot (https://github.com/Rapptz/discord.py, 2)"
 
 
 class Rest(JsonRequests):
-    """One bot's requests. `missing` tells which permission is missing in a channel, and what people call it."""
+    """One bot's requests. `name` tells what people call a channel."""
 
-    def __init__(self, api_url: str, token: str, proxy: str | None, missing: Callable[[str], tuple[str, str]]) -> None:
+    def __init__(self, api_url: str, token: str, proxy: str | None, name: Callable[[str], str]) -> None:
         headers = {"Authorization": f"Bot {token}", "User-Agent": USER_AGENT}
         super().__init__(api_url, headers, proxy=proxy, texts="discord")
-        self.proxy, self._missing = proxy, missing
+        self.proxy, self._name = proxy, name
 
     def refusal(self, code: int, reason: str, path: str) -> ChannelError:
-        if code in NOT_PERMITTED and (channel := re.match(r"/channels/(\d+)", path)):
-            permission, place = self._missing(channel[1])
-            return NotPermitted(reason, permission=permission, place=place)
-        if code == TOO_BIG:
+        if code in MISSING and (channel := re.match(r"/channels/(\d+)", path)):
+            return NotPermitted(reason, permission=MISSING[code], place=self._name(channel[1]))
+        if code == 40005:
             return Rejected(reason, key="discord.file_too_big")
         return (Gone if code in GONE else Rejected)(reason)
 
@@ -61,35 +61,24 @@ class Rest(JsonRequests):
 
 def shown(content: Content, *, flags: int = 0) -> Json:
     """How a message looks: it mentions nobody, and nothing in it looks as if it did."""
-    text = MENTION.sub(lambda match: "＠" if match[0] == "@" else "‹", content.text)
+    text = MENTION.sub(lambda match: "＠" if match[0] == "@" else "‹", content.text).encode("utf-8", "replace").decode()
     button = {"type": 2, "style": 2}
     rows = [[button | {"label": label, "custom_id": data} for label, data in row] for row in in_rows(content)]
-    return {
-        "content": text.encode("utf-8", "replace").decode(),
-        "allowed_mentions": {"parse": []},
-        "components": [{"type": 1, "components": row} for row in rows],
-        "flags": NO_EMBEDS | flags,
-    }
+    components = [{"type": 1, "components": row} for row in rows]
+    return {"content": text, "allowed_mentions": {"parse": []}, "components": components, "flags": NO_EMBEDS | flags}
 
 
 def offered(commands: Sequence[CommandInfo]) -> list[Json]:
     """The commands as menus offer them, in servers and in private; and those for a message."""
-    offers: list[Json] = []
+    offers, locales = list[Json](), [locale.value for locale in discord.Locale]
     for each in commands:
         option = {"type": 3, "name": "text", "description": each.argument[:100]}
         offer = {"type": 1, "name": each.name, "options": [option] if each.argument else []}
-        offers.append(offer | _localized("description", each.summaries))
+        offers.append(offer | localized("description", each.summaries, locales))
     for key in (ASK, SUMMARIZE):
         names = {language: Texts(language).get(key) for language in LANGUAGES}
-        offers.append({"type": 3} | _localized("name", names | {"": names["en"]}))
+        offers.append({"type": 3} | localized("name", names | {"": names["en"]}, locales))
     return [offer | {"contexts": [0, 1]} for offer in offers]
-
-
-def _localized(what: str, texts: Mapping[str, str]) -> Json:
-    """The text, and that of every variety of the languages that there are."""
-    spoken = {each.value: each.value.partition("-")[0] for each in discord.Locale}
-    told = {locale: texts[language][:100] for locale, language in spoken.items() if language in texts}
-    return {what: texts[""][:100], f"{what}_localizations": told}
 
 
 def form(target: Json, texts: Texts) -> Json:
