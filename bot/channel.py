@@ -72,11 +72,13 @@ class Intake(Protocol):
             StorageError: they could not be kept; the platform must not be told, and they are to be tried again.
         """
 
-    async def since(self) -> datetime | None:
-        """When the newest message was said that is kept; None where there is none.
+    # for platforms that do not tell later what was said while nobody listened, but let it be read
 
-        For platforms that do not tell later what was said while nobody listened, but let it be read.
-        """
+    async def since(self) -> datetime | None:
+        """From when on what was said may not all be kept; None where nothing ever was, as at the first start."""
+
+    async def is_reading(self, since: datetime | None) -> None:
+        """Remember that what was said since then is being read: `since` says so until all of it is kept (None)."""
 
     async def private_chats(self) -> Sequence[Address]:
         """Where people have talked with the assistant in private: those of the last weeks, latest first, bounded."""

@@ -32,6 +32,7 @@ from bot.delivery.outbox import Outbox, Surroundings
 from bot.delivery.streaming import Channel
 from bot.errors import ChannelError, ConfigurationError, NotPermitted, ParleyError, PluginError, Rejected
 from bot.exchange import Exchange
+from bot.heard import Heard
 from bot.ledger import Parcel, ParcelDraft, ParcelState
 from bot.patience import Sleep
 from bot.protocols import Command
@@ -229,6 +230,7 @@ async def serve(
         exchange_settings(configuration),
         places=app.places,
         trial=app.trial,
+        heard=Heard(channel, app.store),
         rate=rate,
     )
     await outbox.resume(await _undelivered(adapter, app))

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.access import Access, Allowed, Pairing, Refused
 from bot.answering import Answering, ExchangeSettings, interrupt, placeholders, reply_target
@@ -22,6 +22,7 @@ from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel
 from bot.errors import StorageError
 from bot.gestures import Gestures, Rate
+from bot.heard import Heard
 from bot.lane import Lane, with_message
 from bot.ledger import Arrival, ParcelDraft
 from bot.leftovers import MOST_ATTEMPTS, LeftOvers
@@ -35,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 STORAGE_RETRY_SECONDS = 2.0
 KNOWN_LANGUAGES = 10_000
-REMEMBERED_CHATS, MOST_CHATS = timedelta(days=30), 1000
-"""Private chats that an adapter is told of."""
 
 
 class Exchange:
@@ -52,6 +51,7 @@ class Exchange:
         *,
         places: Places,
         trial: asyncio.Lock,
+        heard: Heard,
         rate: Rate,
     ) -> None:
         """
@@ -63,6 +63,7 @@ class Exchange:
             settings: how.
             places: what was settled where.
             trial: held while what may have ended the program is tried.
+            heard: how far it has listened.
             rate: stores what a person thinks of a turn: (turn, person, 1 or -1 or None).
         """
         self._channel = channel
@@ -71,6 +72,7 @@ class Exchange:
         self._attachments = attachments
         self._settings = settings
         self._places = places
+        self._heard = heard
         self._gestures = Gestures(channel, partner, rate)
         self._answering = Answering(channel, settings)
         self._lanes: dict[str, Lane] = {}
@@ -92,14 +94,16 @@ class Exchange:
                 self._spawn(self._admit_all())
 
     async def since(self) -> datetime | None:
-        """When the newest message was said that is kept; see `bot.channel.Intake`."""
-        return await self._channel.ledger.newest(self._channel.adapter.name, self._channel.adapter.account)
+        """See `bot.channel.Intake`."""
+        return await self._heard.since()
+
+    async def is_reading(self, since: datetime | None) -> None:
+        """See `bot.channel.Intake`."""
+        await self._heard.is_reading(since)
 
     async def private_chats(self) -> list[Address]:
-        """Where people have talked with the assistant in private lately; see `bot.channel.Intake`."""
-        adapter, after = self._channel.adapter, self._channel.now() - REMEMBERED_CHATS
-        places = await self._channel.ledger.places(adapter.name, adapter.account, after=after)
-        return [place for place in places if adapter.is_private(place)][:MOST_CHATS]
+        """See `bot.channel.Intake`."""
+        return await self._heard.private_chats()
 
     async def resume(self, arrivals: Sequence[Arrival]) -> None:
         """Deal with what an earlier run left over. What it had begun to answer goes on from there."""

@@ -90,6 +90,9 @@ class Serving:
     async def since(self) -> datetime | None:
         return await self.exchange.since()
 
+    async def is_reading(self, since: datetime | None) -> None:
+        await self.exchange.is_reading(since)
+
     async def private_chats(self) -> list[Address]:
         return await self.exchange.private_chats()
 

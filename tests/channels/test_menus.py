@@ -151,3 +151,17 @@ async def test_an_adapter_learns_when_the_last_message_was_and_who_talked_in_pri
         await exchange.accept([first, second, last])
         assert await exchange.since() == last.message.at
         assert [place.chat for place in await exchange.private_chats()] == ["ben", "ann"]
+
+
+async def test_reading_that_was_broken_off_begins_where_it_began(home: Path) -> None:
+    adapter = MemoryAdapter()
+    async with talking(adapter, home) as (exchange, _):
+        first = adapter.said("Hello")
+        await exchange.accept([first])
+        await exchange.is_reading(first.message.at)
+        await exchange.accept([adapter.said("Hello again")])
+    async with talking(adapter, home) as (exchange, _):
+        assert await exchange.since() == first.message.at
+        await exchange.is_reading(None)
+        since = await exchange.since()
+        assert since is not None and since > first.message.at

@@ -49,6 +49,9 @@ class Remembered:
     async def since(self) -> datetime:
         return self.platform.newest
 
+    async def is_reading(self, since: datetime | None) -> None:
+        """Nothing breaks it off here."""
+
     async def private_chats(self) -> list[Address]:
         return self.platform.private_chats()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ class ScriptedIntake:
 
     async def since(self) -> None:
         """Nothing asks for it."""
+
+    async def is_reading(self, since: datetime | None) -> None:
+        """Nothing is read."""
 
     async def private_chats(self) -> list[Address]:
         """Nobody's."""

@@ -1,0 +1,42 @@
+"""How far one account has listened, for adapters that read what was said while they were away. Knows no platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.delivery.streaming import Channel
+from bot.protocols import Store
+from bot.types import Address
+
+REMEMBERED_CHATS, MOST_CHATS = timedelta(days=30), 1000
+SCOPE, MARK = "heard", "since"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """That of the account of `channel`; see `bot.channel.Intake`."""
+
+    channel: Channel
+    store: Store
+
+    async def since(self) -> datetime | None:
+        """From when on what was said may not all be kept: where reading was broken off, or else the newest message."""
+        if marked := await self.store.setting(self._scope, MARK):
+            return datetime.fromisoformat(marked)
+        adapter = self.channel.adapter
+        return await self.channel.ledger.newest(adapter.name, adapter.account)
+
+    async def is_reading(self, since: datetime | None) -> None:
+        """Remember that what was said since then is being read, and is not all kept yet; None when it is."""
+        await self.store.set_setting(self._scope, MARK, since.isoformat() if since else None)
+
+    async def private_chats(self) -> list[Address]:
+        """Where people have talked with the assistant in private lately, latest first."""
+        adapter, after = self.channel.adapter, self.channel.now() - REMEMBERED_CHATS
+        places = await self.channel.ledger.places(adapter.name, adapter.account, after=after)
+        return [place for place in places if adapter.is_private(place)][:MOST_CHATS]
+
+    @property
+    def _scope(self) -> str:
+        return f"{SCOPE}/{self.channel.adapter.name}/{self.channel.adapter.account}"
