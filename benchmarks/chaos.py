@@ -28,6 +28,7 @@ from benchmarks.chaos_program import AT_START, POINTS
 from benchmarks.measure import machine
 
 SETTLE_SECONDS = 120.0
+CONNECT_SECONDS = 60.0
 POINT_SECONDS = 8.0
 """How long a life waits for its named point; a point that was not reached is tried again later."""
 START_POINT_SECONDS = 2.0
@@ -90,6 +91,10 @@ class Campaign:
 
     async def run(self, talkers: Sequence[Talker]) -> None:
         """Kill it while they talk, then let everything settle."""
+        if self._options.platform.forgets:
+            await self._program.start()
+            await self._control("connected", seconds=CONNECT_SECONDS)
+            await self._program.kill()
         is_over = asyncio.Event()
         talking = [asyncio.create_task(each.talk(is_over)) for each in talkers]
         try:

@@ -69,6 +69,8 @@ class Platform:
     """Named points that are never reached there."""
     updates_waiting: str = ""
     """Where the server tells how many updates nobody has confirmed, if it does."""
+    forgets: bool = False
+    """Whether it tells something once and no more, so that nobody can know of what was said before the first start."""
 
     @property
     def configuration(self) -> str:
@@ -146,6 +148,7 @@ DISCORD = Platform(
     gather=_gather_discord,
     faulty={"routes": ["create_message", "edit_message"], "rates": SLOW | {"duplicate_event": 0.02}},
     lacks=frozenset({"platform.preview", "outbox.aim"}),
+    forgets=True,
 )
 
 PLATFORMS = {platform.name: platform for platform in (TELEGRAM, DISCORD)}

@@ -10,7 +10,9 @@ from bot.protocols import Store
 from bot.types import Address
 
 REMEMBERED_CHATS, MOST_CHATS = timedelta(days=30), 1000
-SCOPE, MARK = "heard", "since"
+SCOPE, MARK, FIRST = "heard", "since", "first"
+OVERLAP = timedelta(minutes=10)
+"""What was said so shortly before the newest that is kept may not be: things may be told out of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,17 @@ class Heard:
     store: Store
 
     async def since(self) -> datetime | None:
-        """From when on what was said may not all be kept: where reading was broken off, or else the newest message."""
+        """From when on what was said may not all be kept: where reading was broken off, or shortly before the newest
+        message, but never before the first start, at which it is None."""
         if marked := await self.store.setting(self._scope, MARK):
             return datetime.fromisoformat(marked)
+        first = await self.store.setting(self._scope, FIRST)
+        if first is None:
+            await self.store.set_setting(self._scope, FIRST, self.channel.now().isoformat())
         adapter = self.channel.adapter
-        return await self.channel.ledger.newest(adapter.name, adapter.account)
+        newest = await self.channel.ledger.newest(adapter.name, adapter.account)
+        times = [newest - OVERLAP if newest else None, datetime.fromisoformat(first) if first else None]
+        return max((time for time in times if time), default=None)
 
     async def is_reading(self, since: datetime | None) -> None:
         """Remember that what was said since then is being read, and is not all kept yet; None when it is."""

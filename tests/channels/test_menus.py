@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from bot.errors import NotPermitted, Unreachable
+from bot.heard import OVERLAP
 from bot.ledger import ParcelState
 from bot.types import Address, Person
 from tests.channels.memory import CAPABILITIES, MemoryAdapter, lost, talking
@@ -142,26 +144,30 @@ async def test_who_can_grant_a_missing_permission_is_told_once(home: Path) -> No
 # -- what an adapter may ask --------------------------------------------------------------------------------
 
 
-async def test_an_adapter_learns_when_the_last_message_was_and_who_talked_in_private(home: Path) -> None:
+async def test_an_adapter_learns_from_when_to_read_and_who_talked_in_private(home: Path) -> None:
     adapter = MemoryAdapter()
     async with talking(adapter, home) as (exchange, _):
         assert await exchange.since() is None
+    async with talking(adapter, home) as (exchange, _):
+        began = await exchange.since()
+        assert began is not None  # though nobody has said anything
         first, second = adapter.said("Hello"), adapter.said("Hi", chat="ben", person=Person("ben", "Ben"))
         last = adapter.said("Hello all", chat=GROUP)
         await exchange.accept([first, second, last])
-        assert await exchange.since() == last.message.at
+        assert await exchange.since() == began
+        later = replace(last.message, id="later", at=last.message.at + timedelta(hours=1))
+        await exchange.accept([replace(last, message=later)])
+        assert await exchange.since() == later.at - OVERLAP
         assert [place.chat for place in await exchange.private_chats()] == ["ben", "ann"]
 
 
 async def test_reading_that_was_broken_off_begins_where_it_began(home: Path) -> None:
     adapter = MemoryAdapter()
     async with talking(adapter, home) as (exchange, _):
-        first = adapter.said("Hello")
-        await exchange.accept([first])
-        await exchange.is_reading(first.message.at)
-        await exchange.accept([adapter.said("Hello again")])
+        begun = adapter.said("Hello").message.at - timedelta(hours=5)
+        await exchange.is_reading(begun)
+        await exchange.accept([adapter.said("Hello")])
     async with talking(adapter, home) as (exchange, _):
-        assert await exchange.since() == first.message.at
+        assert await exchange.since() == begun
         await exchange.is_reading(None)
-        since = await exchange.since()
-        assert since is not None and since > first.message.at
+        assert await exchange.since() != begun
