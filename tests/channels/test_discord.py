@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from tests.channels.discord_seeing import connected, said
 from tests.channels.running import running
 from tests.channels.seeing import LONG
+from tests.cli.program import parley
+from tests.servers.discord_faults import Refuse
 from tests.servers.discord_people import Person
 from tests.servers.discord_server import DiscordServer
 from tests.servers.discord_things import Channel, Guild
@@ -142,6 +145,94 @@ async def test_a_reply_is_shown_while_it_is_made_and_stopped_by_its_button(
         [preview] = [shown for shown in server.screen(direct) if shown.from_bot]
         ann.clicks(direct, preview, "⏹ Stop")
         await server.wait_until(lambda: "stopped" in server.screen.from_bots(direct)[0])
+
+
+async def test_a_question_about_a_message_is_answered(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        shown = ann.says(general, "The sky is green.")
+        asked = ann.uses_on(general, shown, "Ask about this")
+        await server.wait_until(lambda: asked.modal)
+        ann.submits(asked, question="Is it?")
+        await server.wait_until(lambda: "Is it?" in "".join(server.screen.from_bots(general)))
+        assert "The sky is green." in server.screen.from_bots(general)[0]
+    assert server.screen.history(general, "failed") == []
+
+
+# -- what goes wrong ----------------------------------------------------------------------------------------
+
+
+async def test_two_bots_in_one_channel_answer_people_and_not_each_other(
+    server: DiscordServer, ann: Person, guild: Guild, general: Channel, home: Path
+) -> None:
+    other = server.bot("another-token", "Other")
+    server.world.join(guild, other.account)
+    table = f'[channels.other]\nadapter = "discord"\ntoken = "another-token"\napi_url = "{server.api_url}"'
+    async with running(server, home, more=f"listen = [{general.id}]\n{table}\nlisten = [{general.id}]"):
+        await server.wait_until(lambda: server.gateway.connected() == 2)
+        expected: list[str] = []
+        for text in ("one", "two", "three"):
+            ann.says(general, text)
+            expected += [f"Ann: {text}"] * 2
+            await said(server, general, *expected)
+    await said(server, general, *expected)
+
+
+async def test_who_can_mend_a_missing_permission_is_told(server: DiscordServer, home: Path) -> None:
+    owner, ben = server.person("Olga"), server.person("Ben")
+    guild = server.guild("Friends", owner, ben)
+    general, direct = server.channel(guild, "general"), server.dm(owner)
+    async with running(server, home, delay=0.05):
+        await connected(server)
+        ben.says(general, f"{server.mention} {LONG}")
+        await server.wait_until(lambda: server.screen.from_bots(general))
+        owner.hides(general, server.bot().account)  # in the middle of the answer
+        await server.wait_until(lambda: server.screen.from_bots(direct))
+        assert "#general" in server.screen.from_bots(direct)[0]
+        ben.says(server.dm(ben), "And here?")
+        await said(server, server.dm(ben), "And here?")
+
+
+async def test_a_channel_that_is_deleted_while_it_answers_holds_up_nobody(
+    server: DiscordServer, ann: Person, general: Channel, direct: Channel, home: Path
+) -> None:
+    async with running(server, home, delay=0.02) as app:
+        await connected(server)
+        ann.says(general, f"{server.mention} {LONG}")
+        await server.wait_until(lambda: server.screen.from_bots(general))
+        ann.deletes_channel(general)
+        ann.says(direct, "And here?")
+        await said(server, direct, "And here?")
+        async with asyncio.timeout(10):
+            while await app.ledger.parcels():
+                await asyncio.sleep(0.02)
+
+
+async def test_a_command_whose_place_was_lost_is_answered_with_a_message(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        server.faults.next("answer", Refuse(404, 10062, "Unknown interaction"))
+        ann.uses(general, "model")
+        await server.wait_until(lambda: "echo" in "".join(server.screen.from_bots(general, person=ann)))
+
+
+async def test_without_message_content_people_are_answered_and_doctor_says_why_not_all(ann: Person, home: Path) -> None:
+    async with DiscordServer(granted=0) as server:
+        ann = server.person("Ann")
+        general, direct = server.channel(server.guild("Friends", ann), "general"), server.dm(ann)
+        async with running(server, home):
+            await connected(server)
+            ann.says(general, f"{server.mention} Hello")
+            ann.says(direct, "Hello")
+            await said(server, general, "Ann: Hello")
+            await said(server, direct, "Hello")
+            told = json.loads((await asyncio.to_thread(parley, "doctor", "--json")).stdout)
+    found = next(check for check in told["checks"] if check["name"] == "connections")
+    assert "Message Content Intent is off" in found["found"]
 
 
 # -- while it was away --------------------------------------------------------------------------------------
