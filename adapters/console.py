@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import ANSI
@@ -62,6 +63,8 @@ class ConsoleAdapter:
         self._now = now
         self._console = console or Console(highlight=False)
         self._session = self._make_session(history_file)
+        self._showing = asyncio.Lock()
+        """Held while a reply is shown: what is told unasked comes before or after it."""
 
     async def run(self) -> None:
         """Talk until the person leaves."""
@@ -75,6 +78,18 @@ class ConsoleAdapter:
     def remark(self, text: str) -> None:
         """Show a line beside the conversation."""
         self._console.print(dim(text))
+
+    async def tell(self, text: str) -> None:
+        """Show something that nobody asked for just now, in Markdown: above the prompt, or after a reply."""
+        async with self._showing:
+            await run_in_terminal(lambda: self._show_whole(text))
+
+    def _show_whole(self, text: str) -> None:
+        stream = MarkdownStream(self._console)
+        self._console.print()
+        stream.feed(text)
+        stream.finish()
+        self._console.print()
 
     async def _read(self) -> str | None:
         """What the person types next; None when they leave."""
@@ -98,9 +113,10 @@ class ConsoleAdapter:
     async def say(self, text: str) -> None:
         """Send a message and show the reply to its end."""
         message = Message(self._address, self._person, text, self._now(), is_from_owner=True)
-        with self._stoppable():
-            async with aclosing(self._partner.respond(message)) as reply:
-                await self._show(reply)
+        async with self._showing:
+            with self._stoppable():
+                async with aclosing(self._partner.respond(message)) as reply:
+                    await self._show(reply)
 
     async def _show(self, reply: Reply) -> None:
         stream, thinking = MarkdownStream(self._console), False

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from zoneinfo import ZoneInfo
 
 from bot import plugins
+from bot.alarm import Alarm
 from bot.channel import Capabilities
 from bot.clock import Clock
 from bot.config import Configuration, parse_size
@@ -27,6 +28,7 @@ from bot.ledger import Ledger
 from bot.people import Roll
 from bot.places import Places
 from bot.protocols import Command, Generator, Recognizer, Store
+from bot.reminding import Reminders
 from bot.skills.context import ChatSettings, Models, Skill
 from bot.skills.personas import Personas
 from bot.texts import Texts, system_language
@@ -54,12 +56,20 @@ class App:
     store: Store
     ledger: Ledger
     roll: Roll
+    reminders: Reminders
     models: Models
     places: Places
     clock: Clock
     texts: Texts
     trial: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while what may have ended the program is tried; see `bot.leftovers`."""
+    quiet_hours: str = ""
+    """For people who have settled none."""
+
+    def alarm(self, channel: str, account: str) -> Alarm:
+        """What comes by itself on an account."""
+        texts = self.texts
+        return Alarm(self.reminders, self.store, self.clock, channel, account, texts.language, self.quiet_hours)
 
     async def tell(self, address: Address, text: str) -> None:
         """Say something in a chat unasked, in Markdown. It is kept when this returns, and delivered by whatever process
@@ -129,12 +139,24 @@ async def open_app(
             roll=books.roll,
             code_valid_seconds=configuration.settings.access.pairing_minutes * 60,
             tell=lambda address, text: post(books.ledger, address, text, at=clock.now()),
+            reminders=books.reminders,
             shown=books.ledger.turn_shown,
             places=places,
             max_pending=configuration.settings.chat.max_pending,
             channel_commands=tuple(channel_commands),
         )
-        yield App(engine, books.store, books.ledger, books.roll, models, places, clock, Texts(language))
+        yield App(
+            engine=engine,
+            store=books.store,
+            ledger=books.ledger,
+            roll=books.roll,
+            reminders=books.reminders,
+            models=models,
+            places=places,
+            clock=clock,
+            texts=Texts(language),
+            quiet_hours=configuration.settings.chat.quiet_hours,
+        )
 
 
 def clock_of(configuration: Configuration) -> Clock:
@@ -216,6 +238,7 @@ def _chat_settings(configuration: Configuration) -> ChatSettings:
         sampling=Sampling(**settings.sampling.model_dump()),
         persona=settings.chat.persona,
         show_reasoning=settings.model.show_reasoning,
+        quiet_hours=settings.chat.quiet_hours,
     )
 
 

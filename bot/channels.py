@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot import plugins
 from bot.access import Access, AccessSettings
+from bot.alarm import LOOK_SECONDS, Alarm
 from bot.answering import ExchangeSettings
 from bot.app import App, language_of
 from bot.attachments import Attachments
@@ -29,6 +30,7 @@ from bot.config_errors import WrongValues, explain
 from bot.delivery.formatting import Formatter
 from bot.delivery.governor import Governor
 from bot.delivery.outbox import Outbox, Surroundings
+from bot.delivery.parcels import drafts_of
 from bot.delivery.streaming import Channel
 from bot.errors import ChannelError, ConfigurationError, NotPermitted, ParleyError, PluginError, Rejected
 from bot.exchange import Exchange
@@ -149,6 +151,7 @@ async def _keep_tidy(app: App, attachments: Attachments, sleep: Sleep) -> None:
     while True:
         try:
             await app.ledger.prune(app.clock.now() - REMEMBERED)
+            await app.reminders.prune(app.clock.now() - REMEMBERED)
             await attachments.sweep()
         except (ParleyError, OSError) as error:
             logger.warning("what is long dealt with could not be forgotten: %s", error)
@@ -218,7 +221,12 @@ async def serve(
         await app.store.rate(turn_id, f"{adapter.name}:{person}", value, at=now())
 
     outbox.on_refusal = keep
+
+    async def end_reminders(address: Address) -> None:
+        await app.reminders.end_all(address, at=now())
+
     outbox.on_missing_permission = Complaints(adapter, app, outbox).tell
+    outbox.on_gone = end_reminders
     channel = Channel(adapter, app.ledger, governor, outbox, Formatter(adapter.capabilities), now, sleep)
     access = Access(app.roll, AccessSettings(**configuration.settings.access.model_dump()), now=now)
     attachments = attachments_of(configuration, app)
@@ -239,10 +247,11 @@ async def serve(
     )
     watching = asyncio.create_task(_watch(adapter, app, outbox))
     announcing = asyncio.create_task(_announce(adapter, app))
+    reminding = asyncio.create_task(_remind(app.alarm(adapter.name, adapter.account), channel))
     try:
         yield exchange
     finally:
-        for task in (watching, announcing):
+        for task in (watching, announcing, reminding):
             task.cancel()
         await exchange.close(grace_seconds=GRACE_SECONDS)
         with suppress(TimeoutError):
@@ -296,6 +305,21 @@ async def _watch(adapter: Adapter, app: App, outbox: Outbox) -> None:
             )
         except ParleyError as error:
             logger.warning("the outbox could not be looked at: %s", error)
+
+
+async def _remind(alarm: Alarm, channel: Channel) -> None:
+    """Put what is due into the outbox, in the transaction that remembers that it came."""
+    while True:
+        try:
+            for ring in await alarm.rings():
+                drafts = drafts_of(channel.formatter.whole(ring.text), ring.address)
+                parcels = await alarm.reminders.settle(ring.settled, drafts, at=alarm.clock.now())
+                channel.outbox.deliver(parcels or [])
+        except ParleyError as error:
+            logger.warning("what is due could not be looked for: %s", error)
+        except Exception:
+            logger.exception("a reminder could not be told; it is tried again")
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _announce(adapter: Adapter, app: App) -> None:

@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 
 def _local_zone() -> tzinfo:
-    return datetime.now().astimezone().tzinfo or UTC
+    """The machine's zone, which knows of daylight saving; where the machine names none, its offset of today."""
+    import tzlocal
+
+    try:
+        return tzlocal.get_localzone()
+    except (KeyError, ValueError, OSError):
+        return datetime.now().astimezone().tzinfo or UTC
 
 
 @dataclass(frozen=True, slots=True)

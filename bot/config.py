@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 from bot.config_errors import explain
 from bot.config_variables import values_of
 from bot.errors import ConfigurationError
+from bot.hours import quiet_said
 
 FILE_NAME = "parley.toml"
 
@@ -96,8 +97,21 @@ class ChatSection(_Section):
     """A message on a channel that waited so long is answered with a word on that."""
     file_characters: int | None = Field(20_000, ge=1000)
     """A longer reply on a channel is sent as a file."""
+    quiet_hours: str = ""
+    """When no reminder comes, such as `22:00-7:00`, for people who settled none themselves."""
     longest_attachment_bytes: int = Field(20_000_000, ge=0)
     """Larger files that come with messages are not kept."""
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _is_quiet(cls, value: str) -> str:
+        try:
+            is_good = not value or quiet_said(value) is not None
+        except ValueError:
+            is_good = False
+        if not is_good:
+            raise PydanticCustomError("hours", "not hours")
+        return value
 
 
 def _matching(pattern: str, kind: str) -> AfterValidator:
@@ -159,6 +173,8 @@ class PluginsSection(_Section):
         "calculate",
         "chance",
         "summarize",
+        "reminders",
+        "hours",
         "chat",
     )
     recognizers: tuple[str, ...] = ("commands",)

@@ -42,6 +42,7 @@ EXPECTED = {
     "less_than_equal": "at_most",
     "size": "size",
     "zone": "zone",
+    "hours": "hours",
     "person": "person",
     "person_or_chat": "person_or_chat",
     "place": "place",
@@ -49,7 +50,7 @@ EXPECTED = {
 }
 """The kind of a complaint to the name of the text that says what the value must be. Source:
 https://docs.pydantic.dev/latest/errors/validation_errors/; those of `OWN_KINDS` are our own."""
-OWN_KINDS = ("size", "zone", "person", "person_or_chat", "place", "channel")
+OWN_KINDS = ("size", "zone", "hours", "person", "person_or_chat", "place", "channel")
 KEY_ITSELF = "[key]"
 """What pydantic puts at the end of a place where a key is wrong, and not what stands under it."""
 BOUNDS = ("ge", "gt", "le", "lt")

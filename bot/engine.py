@@ -19,6 +19,7 @@ from bot.lanes import Lanes
 from bot.people import CODE_VALID_SECONDS, Roll
 from bot.places import Places, Setting
 from bot.protocols import Command, DialogueState, Recognizer, Reply, Store
+from bot.reminding import Reminders
 from bot.skills.context import ChatSettings, Models, Skill, SkillContext
 from bot.skills.personas import Personas
 from bot.texts import Texts
@@ -48,7 +49,7 @@ from bot.types import (
     TurnState,
     Understanding,
 )
-from bot.understanding.commands import COMMAND_PREFIX, UNKNOWN_COMMAND, command_name
+from bot.understanding.commands import COMMAND_PREFIX, command_name, is_command
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Engine:
         roll: Roll | None = None,
         code_valid_seconds: float = CODE_VALID_SECONDS,
         tell: Callable[[Address, str], Awaitable[None]] | None = None,
+        reminders: Reminders | None = None,
         shown: Shown | None = None,
         places: Places | None = None,
         max_pending: int | None = 8,
@@ -91,6 +93,7 @@ class Engine:
         self._roll = roll
         self._code_valid_seconds = code_valid_seconds
         self._tell = tell
+        self._reminders = reminders
         self._places = places or Places(store)
         self._lanes = Lanes(max_pending=max_pending)
         self._running: dict[str, RunningTurn] = {}
@@ -186,7 +189,7 @@ class Engine:
         goes_back = command is None or command.goes_back
         conversation, first = await self._conversations.of_message(first, goes_back=goes_back)
         understanding = await self._understand(message, conversation)
-        if _is_command(understanding):
+        if is_command(understanding):
             return self._command(message, conversation, understanding, turn)
         *former, last = first, *map(without_origin, others)
         for said in former:
@@ -388,12 +391,9 @@ class Engine:
             roll=self._roll,
             code_valid_seconds=self._code_valid_seconds,
             tell=self._tell,
+            reminders=self._reminders,
         )
         return context
 
     def _texts(self, message: Message) -> Texts:
         return Texts(message.language or message.person.language or self._language)
-
-
-def _is_command(understanding: Understanding) -> bool:
-    return understanding.name.startswith(COMMAND_PREFIX) or understanding.name == UNKNOWN_COMMAND

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bot.ledger import Ledger
 from bot.people import Roll
 from bot.protocols import Store
+from bot.reminding import Reminders
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -28,6 +29,7 @@ class Books:
     store: Store
     ledger: Ledger
     roll: Roll
+    reminders: Reminders
 
 
 @asynccontextmanager
@@ -39,10 +41,11 @@ async def open_books(url: str, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SEC
     """
     async with _open(url, busy_timeout_seconds) as database:
         from storage.ledger import SqlLedger
+        from storage.reminders import SqlReminders
         from storage.roll import SqlRoll
         from storage.store import SqlStore
 
-        yield Books(SqlStore(database), SqlLedger(database), SqlRoll(database))
+        yield Books(SqlStore(database), SqlLedger(database), SqlRoll(database), SqlReminders(database))
 
 
 @asynccontextmanager

@@ -109,7 +109,7 @@ class SqlLedger:
                     connection.execute(_CLEAR_OTHER_PREVIEWS, {"answered": arrival_id, "kept": targets})
                 else:
                     connection.execute(_CLEAR_PREVIEWS, {"answered": arrival_id})
-            return _post(connection, parcels, at)
+            return post_parcels(connection, parcels, at)
 
         return await self._database.write(finish)
 
@@ -121,7 +121,7 @@ class SqlLedger:
 
     async def post(self, parcels: Sequence[ParcelDraft], *, at: datetime) -> list[Parcel]:
         """Put them into the outbox."""
-        return await self._database.write(lambda connection: _post(connection, parcels, at)) if parcels else []
+        return await self._database.write(lambda connection: post_parcels(connection, parcels, at)) if parcels else []
 
     async def parcels(self) -> list[Parcel]:
         """Everything that is WAITING or SENDING, in order of ids."""
@@ -240,7 +240,8 @@ class SqlLedger:
         return await self._database.write(lambda connection: connection.execute(change, values).rowcount)
 
 
-def _post(connection: Connection, parcels: Sequence[ParcelDraft], at: datetime) -> list[Parcel]:
+def post_parcels(connection: Connection, parcels: Sequence[ParcelDraft], at: datetime) -> list[Parcel]:
+    """Put parcels into the outbox, within a transaction that does more."""
     return [_post_one(connection, parcel, at) for parcel in parcels]
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from sqlalchemy import Connection, Table, case, delete, select, update
 
 from bot.types import Address
-from storage.tables import conversations, inbox, outbox, settings
+from storage.tables import conversations, inbox, outbox, reminders, settings
 
 
 def move(connection: Connection, old: Address, new: Address) -> None:
-    """Move conversations, arrivals, parcels and settings. Other threads of the old chat move along.
+    """Move conversations, arrivals, parcels, reminders and settings. Other threads of the old chat move along.
 
     A setting that the new place has already is kept there: it is the later one.
     """
-    for table in (conversations, inbox, outbox):
+    for table in (conversations, inbox, outbox, reminders):
         _move_rows(connection, table, old, new)
     _move_settings(connection, old, new)
 

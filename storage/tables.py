@@ -222,3 +222,32 @@ pairing_codes = Table(
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("channel", "account", "person_id"),
 )
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("starts_at", Instant),
+    # null once it does not come any more
+    Column("due_at", Instant),
+    Column("came_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    # null where no message names it, so that it equals no other
+    Column("source", Text),
+    Column("ended_at", Instant),
+    Column("ended_by", Text, index=True),
+    UniqueConstraint("source"),
+    Index(None, "channel", "account", "due_at"),
+    Index(None, "channel", "account", "chat", "person_id"),
+    sqlite_autoincrement=True,
+)

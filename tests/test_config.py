@@ -210,6 +210,8 @@ def test_a_misspelt_variable_is_named_with_the_nearest_right_one() -> None:
         '[log]\nlevel = "LOUD"',
         'model = "qwen3-4b"',
         "[chat]\nmax_pending = 0",
+        '[chat]\nquiet_hours = "at night"',
+        '[chat]\nquiet_hours = "7:00-7:00"',
     ],
 )
 def test_a_wrong_value_is_named_with_its_key_and_file(tmp_path: Path, text: str) -> None:

@@ -10,16 +10,21 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from bot.alarm import LOOK_SECONDS
 from bot.app import App, clock_of, open_app
 from bot.clock import Clock
 from bot.config import Configuration
-from bot.errors import ConfigurationError, ModelError
+from bot.errors import ConfigurationError, ModelError, ParleyError
 from bot.generation.catalog import load_catalogue
 from bot.generation.resolve import ECHO
 from bot.texts import Texts
 from bot.types import Address, Conversation, Person
+
+if TYPE_CHECKING:
+    from adapters.console import ConsoleAdapter
 
 ADDRESS = Address("console", "local")
 ASIDE = Address("console", "local", thread="aside")
@@ -130,8 +135,26 @@ async def _interactive(arguments: argparse.Namespace) -> int:
             adapter.remark(hint)
         if conversation.head_id is not None:
             adapter.remark(app.texts.get("console.going_on", name=conversation.name))
-        await adapter.run()
+        reminding = asyncio.create_task(_remind(app, adapter))
+        try:
+            await adapter.run()
+        finally:
+            reminding.cancel()
+            await asyncio.wait([reminding])
     return 0
+
+
+async def _remind(app: App, adapter: ConsoleAdapter) -> None:
+    """Show what is due, then remember that: a terminal that is closed meanwhile shows it once more."""
+    alarm = app.alarm(ADDRESS.channel, ADDRESS.account)
+    while True:
+        try:
+            for ring in await alarm.rings():
+                await adapter.tell(ring.text)
+                await alarm.reminders.settle(ring.settled, at=alarm.clock.now())
+        except ParleyError as error:
+            adapter.remark(error.told(app.texts))
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _language_hint(configuration: Configuration, model: str, texts: Texts) -> str:

@@ -80,6 +80,8 @@ class Outbox:
         """Called when the platform named a time to wait, so that it can be kept."""
         self.on_missing_permission: Callable[[Address, NotPermitted], Awaitable[None]] | None = None
         """Called when something was set aside that a permission is missing for."""
+        self.on_gone: Callable[[Address], Awaitable[None]] | None = None
+        """Called when nobody is there any more."""
 
     # -- what is to be delivered ----------------------------------------------------------------------------
 
@@ -328,6 +330,8 @@ class Outbox:
         self._seen.discard(parcel.id)  # it may be revived
         if everything:
             await self._write(lambda: self._ledger.set_aside_all(parcel.address, reason))
+            if (on_gone := self.on_gone) is not None:
+                await self._write(lambda: on_gone(parcel.address))
             while len(queue.parcels) > 1:
                 self._seen.discard(queue.parcels.pop().id)
 

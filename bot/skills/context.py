@@ -11,6 +11,7 @@ from bot.clock import Clock
 from bot.people import CODE_VALID_SECONDS, Roll
 from bot.places import Place, Places, Setting
 from bot.protocols import Command, Generator, Reply, Store
+from bot.reminding import Reminders
 from bot.skills.personas import Personas
 from bot.texts import Texts
 from bot.types import Address, Conversation, Finished, Message, Role, Sampling, Turn, Understanding
@@ -37,6 +38,8 @@ class ChatSettings:
     sampling: Sampling
     persona: str
     show_reasoning: bool = False
+    quiet_hours: str = ""
+    """When nothing is to remind anybody, such as `22:00-7:00`, for those who settled none themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class SkillContext:
     # others than the one who wrote
     tell: Callable[[Address, str], Awaitable[None]] | None = None
     """Says something somewhere else, in Markdown, through the outbox; None where no channel runs."""
+    reminders: Reminders | None = None
+    """None where nothing is kept that comes later."""
 
     @property
     def model(self) -> str:

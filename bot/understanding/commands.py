@@ -21,6 +21,11 @@ def command_name(text: str) -> str | None:
     return match[1].lower() if match else None
 
 
+def is_command(understanding: Understanding) -> bool:
+    """Whether it is a command, or looks like one that is not there."""
+    return understanding.name.startswith(COMMAND_PREFIX) or understanding.name == UNKNOWN_COMMAND
+
+
 class CommandRecognizer:
     """Takes a text whose first word is a slash and a name; paths such as `/etc/hosts` are left alone."""
 

@@ -228,4 +228,4 @@ async def test_a_command_of_another_channel_is_unknown(
 ) -> None:
     async with running(server, home):
         ann.says(chat, "/quit now")
-        await said(server, chat, "There is no command /quit. /help shows them all.")
+        await said(server, chat, "There is no command /quit. Did you mean /quiet? /help shows them all.")

@@ -11,7 +11,7 @@ import pexpect
 import pyte
 import pytest
 
-from tests.cli.program import PARLEY, environment
+from tests.cli.program import PARLEY, environment, parley
 
 WIDTH, HEIGHT = 80, 24
 
@@ -275,3 +275,27 @@ def test_the_history_of_what_was_typed_is_private(session: Session, home: Path) 
     session.say("a secret")
     session.sees("a secret", count=2)
     assert (home / "console_history").stat().st_mode & 0o077 == 0
+
+
+def test_a_reminder_comes_above_what_is_being_typed() -> None:
+    session = Session()
+    session.sees("❯")
+    session.say("/remind tea in 2 seconds")
+    session.sees("I will remind you")
+    session.type("half a que")
+    session.sees("⏰ tea")
+    session.type("stion\r")
+    assert session.sees("half a question", count=2).count("⏰ tea") == 1
+
+
+def test_a_reminder_that_came_due_meanwhile_is_shown_at_the_start(home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    done = parley("chat", "/remind tea in 1 hour", "--now", "2026-03-11T14:00", "--tz", "Europe/Berlin")
+    assert done.stdout == b"I will remind you today at 15:00: tea\n"
+    session = Session()
+    session.sees("⏰ tea", "I was not running then")
+    session.type("\x04")
+    session.ends()
+    again = Session()
+    again.say("/reminders")
+    assert "⏰" not in again.sees("There is nothing")
