@@ -177,8 +177,8 @@ def _without_originals(seen: Sequence[Seen], verdict: Verdict, chat: str) -> lis
 
 def _begins_like(message: Seen, other: Seen) -> bool:
     one, two = message.pieces[:1], other.pieces[:1]
-    if message.is_preview and not one:  # no piece of it had come yet
-        return other.text.replace(REPEAT, "").strip().startswith(message.text)
+    if not one and not message.is_bare and GIVEN_UP not in message.text:  # no piece of it had come yet
+        return any(text.replace(REPEAT, "").strip().startswith(message.text) for text in other.texts)
     return bool(one and two) and (one[0].question, one[0].number) == (two[0].question, two[0].number)
 
 

@@ -1,8 +1,8 @@
 """What an earlier run left over: tried together with everything else at first, then alone, and at last given up.
 
 A message that ends the program (by a fault in native code, say) must neither do so for ever nor take others with it.
-Each start that begins an arrival anew is counted; what is left over after that is a suspect. Suspects are tried one at
-a time, those that were tried least before the others, and are kept out of everybody's prompts until then: so only the
+Each start that begins an arrival anew is counted; what is left over after two is a suspect. Suspects are tried one at a
+time, those that were tried least before the others, and are kept out of everybody's prompts until then: so only the
 culprit is caught again and again. Knows no platform.
 """
 
@@ -27,9 +27,9 @@ from bot.texts import Texts
 logger = logging.getLogger(__name__)
 
 SAYS_SOMETHING = (UpdateKind.MESSAGE, UpdateKind.EDIT, UpdateKind.CHOICE)
-ATTEMPTS_TOGETHER = 1
+ATTEMPTS_TOGETHER = 2
 """Starts at which what is left over is begun all at once; from then on it is a suspect."""
-MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = ATTEMPTS_TOGETHER + 5
 """Starts at which it is begun at all: then it is taken to be what ends the program."""
 
 

@@ -153,7 +153,7 @@ class Preview:
 
     async def _show_content(self, content: Content) -> None:
         adapter = self._channel.adapter
-        if self._style is PreviewStyle.DRAFT:
+        if self._style is PreviewStyle.DRAFT and not self.target:  # only a new message would end a draft
             await _to_its_end(adapter.preview(self._address, str(self._arrival_ids[0]), content))
             return
         choices = ((self._stop_choice, "stop"),) if self._stop_choice and adapter.capabilities.can_choose else ()

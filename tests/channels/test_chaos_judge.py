@@ -32,6 +32,12 @@ def test_a_preview_that_only_names_who_asked_is_superseded_by_the_marked_repeat(
     assert told(preview, repeat, Seen(5, (TWO,))) == []
 
 
+def test_what_was_stopped_and_marked_as_a_repeat_may_be_rewritten_then() -> None:
+    stopped = "P1:\n\n(stopped)"
+    repeat = Seen(4, (REPEAT, f"{REPEAT}\n{stopped}", f"P1: {ONE}"))
+    assert told(Seen(3, (stopped,)), repeat, Seen(5, (TWO,))) == []
+
+
 def test_a_preview_that_nothing_supersedes_is_half_shown() -> None:
     preview = Seen(3, ("P1:",), has_stop=True)
     assert told(preview, Seen(4, (f"P1: {ONE}",)), Seen(5, (TWO,))) == ["half_shown: : 3 is still a preview"]

@@ -16,6 +16,7 @@ from bot.app import App, open_app
 from bot.channel import Content, Update, UpdateKind
 from bot.config import load
 from bot.ledger import ParcelDraft, ParcelState
+from bot.leftovers import MOST_ATTEMPTS
 from bot.texts import Texts
 from bot.types import Address, Message, Role, TurnDraft
 from bot.types import Person as Speaker
@@ -26,7 +27,6 @@ from tests.servers.bot_api_faults import Delay
 from tests.servers.bot_api_world import Chat
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-STARTS = 5
 GIVEN_UP = "I could not answer this: each time I tried, the program ended. Whoever runs it finds more in its log."
 
 
@@ -88,7 +88,7 @@ async def test_what_ends_the_program_again_and_again_is_given_up_where_its_answe
             await telegram.post(f"{server.base_url}{server.token}/sendMessage", json=shown)
         question = asked(group.id, "Why?")
         async with open_app(load(write_configuration(server, home))) as app:
-            [arrival] = await begin(app, question, starts=STARTS)
+            [arrival] = await begin(app, question, starts=MOST_ATTEMPTS)
             draft = ParcelDraft(question.message.address, Content(""), arrival_id=arrival, state=ParcelState.PREVIEW)
             [preview] = await app.ledger.post([draft], at=AT)
             await app.ledger.delivered(preview.id, str(server.screen(group)[-1].message_id), at=AT)
@@ -108,7 +108,7 @@ async def test_an_answer_that_an_edit_had_begun_to_rewrite_stands_there_whole_wh
         await half_show(server, group, "Ann: What is", message_id=server.screen(group)[-1].message_id)
         edit = edited(asked(group.id, "", message_id=question.message_id), "What is the time?")
         async with open_app(load(write_configuration(server, home))) as app:
-            await begin(app, edit, starts=STARTS)
+            await begin(app, edit, starts=MOST_ATTEMPTS)
         async with running(server, home):
             await server.wait_until(lambda: server.screen.from_bots(group) == ["Ann: What is teh time?", GIVEN_UP])
         assert "stop" not in [button.data for shown in server.screen(group) for row in shown.buttons for button in row]

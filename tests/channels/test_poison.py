@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.chaos_platforms import TELEGRAM
 from benchmarks.chaos_processes import Program
+from bot.leftovers import MOST_ATTEMPTS
 from bot.texts import Texts
 from storage import open_books
 from tests.channels.seeing import LONG
@@ -19,8 +20,8 @@ from tests.servers.bot_api_world import Chat
 from tests.storage.values import url_of
 
 POISON = "arsenic"
-DEATHS = 6
-"""At the first life nothing is left over; five more are counted."""
+DEATHS = MOST_ATTEMPTS + 1
+"""At the first life nothing is left over."""
 GIVEN_UP = Texts("en").get("delivery.given_up")
 REPEAT = Texts("en").get("delivery.repeat")
 LIFE_SECONDS = 30.0
@@ -84,7 +85,7 @@ async def test_only_what_ends_the_program_is_given_up_and_all_others_are_answere
     await server.wait_until(lambda: said_once(server, chat)[3:] == ["Are you well?"])
     async with open_books(url_of(program.home / "parley.db")) as books:
         [given_up] = await books.ledger.given_up()
-    assert (given_up.address.chat, given_up.attempts) == (str(chat.id), 5)
+    assert (given_up.address.chat, given_up.attempts) == (str(chat.id), MOST_ATTEMPTS)
 
 
 @pytest.mark.timeout(120)

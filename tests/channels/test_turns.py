@@ -213,6 +213,17 @@ async def test_editing_what_others_joined_while_it_was_answered_rewrites_the_ans
         await said(server, chat, "short\n\nand this")
 
 
+async def test_rewriting_an_answer_for_long_leaves_no_draft_behind(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home, delay=SLOW):
+        question = ann.says(chat, "short")
+        await said(server, chat, "short")
+        ann.edits(chat, question, LONG)
+        await said(server, chat, LONG)
+        assert not server.screen.drafts(chat)
+
+
 async def test_editing_an_older_question_rewrites_its_answer_and_leaves_later_ones(
     server: BotApiServer, ann: Person, chat: Chat, home: Path
 ) -> None:
