@@ -27,7 +27,9 @@ SNOOZE = Duration(seconds=600)
 SNOOZED_WITHIN = timedelta(days=1)
 """What came before cannot be put off any more."""
 WANTED = (SlotKind.RECURRENCE, SlotKind.DATETIME, SlotKind.DURATION, SlotKind.TEXT)
-_ALL = frozenset(("all", "全部", "所有"))
+_ALL = frozenset(("all", "everything", "全部", "所有"))
+_NUMBER = re.compile(r"(?<!\w)\d{1,6}(?!\w)|(?<=第)\d{1,6}")
+_WORD = re.compile(r"\w+")
 _CANCEL = re.compile(r"(?:cancel|delete|remove|取消|删除)\s*(.*)", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(r"([\\`*_\[\]<>~|&!#])")
 Answer = tuple[str, Act]
@@ -54,13 +56,23 @@ class RemindersSkill:
 
 
 async def _answer(context: SkillContext, reminders: Reminders, zone: tzinfo) -> Answer:
-    asked = context.understanding.name.rpartition(".")[2]
-    if asked == "snooze":
-        return await _snooze(context, reminders, zone)
-    if asked == "reminders":
-        cancelling = _CANCEL.fullmatch(context.argument)
-        return await (_cancel(context, reminders, cancelling[1]) if cancelling else _list(context, reminders, zone))
+    match context.understanding.name:
+        case "command.reminders":
+            cancelling = _CANCEL.fullmatch(context.argument)
+            return await (_cancel(context, reminders, cancelling[1]) if cancelling else _list(context, reminders, zone))
+        case "reminder.list":
+            return await _list(context, reminders, zone)
+        case "reminder.cancel":
+            return await _cancel(context, reminders, _said(context))
+        case "command.snooze" | "reminder.snooze":
+            return await _snooze(context, reminders, zone)
     return await _remind(context, reminders, zone)
+
+
+def _said(context: SkillContext) -> str:
+    """What followed the command; without one, all that was said."""
+    is_command = context.understanding.name.startswith("command.")
+    return context.argument or ("" if is_command else context.message.text)
 
 
 # -- keeping ------------------------------------------------------------------------------------------------
@@ -70,7 +82,7 @@ async def _remind(context: SkillContext, reminders: Reminders, zone: tzinfo) -> 
     from bot.understanding.slots.extract import extract  # with its words, which only reminders need
 
     texts, message = context.texts, context.message
-    said = context.argument or ("" if message.text.startswith("/") else message.text)
+    said = _said(context)
     found = extract(
         said, WANTED, now=message.at, zone=zone, language=message.person.language or texts.language, future=True
     )
@@ -195,18 +207,36 @@ async def _cancel(context: SkillContext, reminders: Reminders, which: str) -> An
     cancelled = await reminders.cancelled_by(source) if source else []
     if not cancelled:
         waiting = await reminders.waiting(message.address, message.person.id)
-        numbers = [int(number) for number in re.findall(r"\d+", which)]
-        if which.strip().casefold() in _ALL:
-            cancelled = waiting
-        elif not numbers or any(not 0 < number <= len(waiting) for number in numbers):
+        cancelled = chosen(which, waiting)
+        if not cancelled:
             key = "reminders.no_such_number" if waiting else "reminders.none"
             return texts.get(key, count=len(waiting)), Act("reject", {"reason": "no_such_reminder"})
-        else:
-            cancelled = [waiting[number - 1] for number in dict.fromkeys(numbers)]
         await reminders.cancel([each.id for each in cancelled], source=source, at=context.clock.now())
     named = ", ".join(f"“{escaped(_short(each.text))}”" for each in cancelled[:SHOWN] if each.text)
     text = texts.get("reminders.cancelled", count=len(cancelled), text=named or texts.get("reminders.unnamed"))
     return text, Act("reminder.cancel", {"count": len(cancelled), "texts": [each.text for each in cancelled[:SHOWN]]})
+
+
+def chosen(which: str, waiting: Sequence[Reminder]) -> list[Reminder]:
+    """The reminders that a text names: all, by number, or the one whose words it has; none where that is not sure."""
+    if set(_WORD.findall(which.casefold())) & _ALL or any(word in which for word in _ALL if not word.isascii()):
+        return list(waiting)
+    numbers = [int(number) for number in _NUMBER.findall(which)]
+    if numbers:
+        is_good = all(0 < number <= len(waiting) for number in numbers)
+        return [waiting[number - 1] for number in dict.fromkeys(numbers)] if is_good else []
+    if len(waiting) == 1 and not which.strip():
+        return list(waiting)
+    named = [each for each in waiting if _holds(which, each.text)]
+    longest = [each for each in named if not any(_holds(other.text, each.text) for other in named if other != each)]
+    found = longest or [each for each in waiting if _holds(each.text, which)]
+    return found if len(found) == 1 else []
+
+
+def _holds(text: str, part: str) -> bool:
+    """Whether the text has the part, in whole words."""
+    part = part.strip().casefold()
+    return bool(part) and re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9])", text.casefold()) is not None
 
 
 # -- putting off --------------------------------------------------------------------------------------------
@@ -218,7 +248,7 @@ async def _snooze(context: SkillContext, reminders: Reminders, zone: tzinfo) -> 
     last = await reminders.last_come(message.address, message.person.id, since=now - SNOOZED_WITHIN)
     if last is None:
         return texts.get("reminders.nothing_to_snooze"), Act("reject", {"reason": "nothing_to_snooze"})
-    due = _until(context.argument, message.at, zone)
+    due = _until(_said(context), message.at, zone)
     if due is None or due <= now:
         return texts.get("reminders.snooze_how_long"), Act("ask_missing", {"slot": "duration"})
     draft = ReminderDraft(

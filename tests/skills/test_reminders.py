@@ -20,8 +20,11 @@ from bot.config import load
 from bot.errors import Gone
 from bot.exchange import Exchange
 from bot.ledger import ParcelDraft
-from bot.reminding import ReminderDraft
-from bot.types import Address, Person
+from bot.reminding import Reminder, ReminderDraft
+from bot.skills.context import ChatSettings, SkillContext
+from bot.skills.personas import Personas
+from bot.skills.reminders import RemindersSkill, chosen
+from bot.types import Act, Address, Conversation, Finished, Message, Person, Sampling, Understanding
 from tests.channels.memory import ANN, MemoryAdapter
 from tests.hands import Hands
 
@@ -48,6 +51,25 @@ class Talk:
         await self.exchange.accept([replace(update, message=message)])
         await self.shown(before + 1)
         return list(self.adapter.screen.values())[before].text
+
+    def context(self, message: Message, conversation: Conversation, intent: str) -> SkillContext:
+        """What a skill is given for a message that has that intent."""
+        app = self.app
+        return SkillContext(
+            message=message,
+            conversation=conversation,
+            understanding=Understanding(intent, 0.9),
+            texts=app.texts,
+            clock=self.clock,
+            store=app.store,
+            models=app.models,
+            personas=Personas(),
+            settings=ChatSettings(Sampling(), ""),
+            commands={},
+            answer=lambda: app.engine.respond(message),
+            stop=lambda: False,
+            reminders=app.reminders,
+        )
 
     async def shown(self, count: int) -> list[str]:
         """Everything that stands there, once it is so many messages."""
@@ -191,6 +213,58 @@ async def test_a_message_that_is_answered_again_after_a_crash_does_nothing_twice
                 pass
         waiting = await chat.app.reminders.waiting(HERE, "ann")
         assert [each.text for each in waiting] == ["two", "three"]
+
+
+WAITING = [
+    replace(reminder, id=number)
+    for number, reminder in enumerate(
+        [Reminder(HERE, "ann", text, NOW, NOW, "UTC") for text in ("call the dentist", "tea", "tea with Bob")], 1
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("which", "ids"),
+    [
+        ("2", [2]),
+        ("1 and 3", [1, 3]),
+        ("all", [1, 2, 3]),
+        ("取消所有提醒", [1, 2, 3]),
+        ("第2个", [2]),
+        ("cancel my reminder to call the dentist", [1]),
+        ("dentist", [1]),
+        ("tea", [2]),
+        ("cancel tea with bob", [3]),
+        # what is not sure cancels nothing
+        ("te", []),
+        ("4", []),
+        ("1 and 9", []),
+        ("the small one", []),
+        ("steamer", []),
+        ("", []),
+    ],
+)
+def test_what_is_to_be_cancelled_is_named_by_number_or_by_its_words(which: str, ids: list[int]) -> None:
+    assert [each.id for each in chosen(which, WAITING)] == ids
+
+
+async def test_the_skill_is_asked_by_an_intent_as_well(home: Path) -> None:
+    async with talk(home) as chat:
+        skill, acts = RemindersSkill(), []
+        conversation = await chat.app.engine.current_conversation(HERE)
+        for name, text in (
+            ("reminder.create", "remind me to have tea in 5 minutes"),
+            ("reminder.list", "what are my reminders"),
+            ("reminder.cancel", "forget about the reminder to have tea"),
+        ):
+            context = chat.context(replace(chat.adapter.said(text).message, at=NOW), conversation, name)
+            acts += [event.act async for event in skill.respond(context) if isinstance(event, Finished)]
+        at = "2026-03-11T14:05:00+01:00"
+        assert acts == [
+            Act("reminder.create", {"text": "have tea", "at": at, "every": None}),
+            Act("reminder.list", {"count": 1, "reminders": [{"text": "have tea", "at": at, "every": None}]}),
+            Act("reminder.cancel", {"count": 1, "texts": ["have tea"]}),
+        ]
 
 
 # -- coming -------------------------------------------------------------------------------------------------

@@ -65,6 +65,8 @@ class Clock:
     """am, pm, or empty."""
     certain: bool = False
     """Whether the hour is one of twenty-four."""
+    part: str = ""
+    """The part of the day that was said with it, where there are several times."""
 
     @property
     def exists(self) -> bool:

@@ -24,7 +24,7 @@ _BY_SIGN = {"y": "year", "z": "month", "m": "minute", "2": "second"}
 QUANTITY = "[n14]"
 PIECE = (
     r"(?:LRu?|cu|h1?[u2yz]|[n1]qs1[u2]|1?qs1u|[n1]C1?h[u2yz]|nJ[uz]|[n1][u2y]C1h"
-    r"|[n1][uy]h(?![u2yzH])|[n14][u2y]|nm(?=n[u2])|[LR])"
+    r"|[n1][uy]h(?![u2yzH])|[n14][u2y]|nm(?=n[u2])|(?<=u)nm|[LR])"
 )
 PATTERN = f"{PIECE}(?:[C,]?{PIECE})*"
 _PIECE = re.compile(PIECE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from bot.understanding.slots.calendar import (
@@ -24,8 +24,9 @@ from bot.understanding.slots.calendar import (
     shifted,
     waking_hour,
 )
-from bot.understanding.slots.phrases import DayPart, Part, Shift, Times, parts_of
+from bot.understanding.slots.phrases import Part, parts_of
 from bot.understanding.slots.repeating import Repeat, end_of_day, first_time, interval_of, rule_of, with_end
+from bot.understanding.slots.rules import DayPart, Shift, Times
 from bot.understanding.slots.scanning import Token
 from bot.understanding.slots.values import Doubt, Duration, Problem, Recurrence
 
@@ -52,6 +53,8 @@ class Phrase:
     count: int | None = None
     besides: tuple[int, int] | None = None
     """Further tokens, elsewhere in the text."""
+    coming_part: str = ""
+    """The part of the day of the time that is said next."""
 
     @property
     def is_only_time(self) -> bool:
@@ -145,6 +148,8 @@ def _take(phrase: Phrase, part: Part, gap: str, role: str) -> bool:
         return _take_day(phrase, meaning, role)
     if isinstance(meaning, Duration):
         return _take_duration(phrase, meaning, gap)
+    if isinstance(meaning, DayPart) and phrase.part and phrase.clocks and phrase.repeat:
+        return _take_further_part(phrase, meaning, gap)
     name = {Shift: "shift", Repeat: "repeat", DayPart: "part", Times: "count"}[type(meaning)]
     if getattr(phrase, name) is not None or (name in ("shift", "repeat") and phrase.shift is not None):
         return False
@@ -156,9 +161,22 @@ def _take(phrase: Phrase, part: Part, gap: str, role: str) -> bool:
 
 def _take_clock(phrase: Phrase, clock: Clock, gap: str) -> bool:
     has_hours = phrase.shift is not None and bool(phrase.shift.duration.seconds)
-    if phrase.duration or has_hours or (phrase.clocks and "C" not in gap and "," not in gap):
+    is_further = bool(set(gap) & set("C,")) or bool(phrase.coming_part)
+    if phrase.duration or has_hours or (phrase.clocks and not is_further):
         return False
-    phrase.clocks.append(clock)
+    phrase.clocks.append(replace(clock, part=phrase.coming_part))
+    phrase.coming_part = ""
+    return True
+
+
+def _take_further_part(phrase: Phrase, part: DayPart, gap: str) -> bool:
+    """早上7点和晚上9点; at 8 in the morning and at 9 in the evening."""
+    if set(gap) & set("C,"):
+        phrase.coming_part = part.name
+    elif len(phrase.clocks) > 1 and not phrase.clocks[-1].part:
+        phrase.clocks[-1] = replace(phrase.clocks[-1], part=part.name)
+    else:
+        return False
     return True
 
 
@@ -168,10 +186,21 @@ def _take_day(phrase: Phrase, day: Day, role: str) -> bool:
             return False
         setattr(phrase, role, day)
         return True
+    if phrase.day and _say_the_same(phrase.day, day):
+        phrase.day = phrase.day if phrase.day.month_day else day
+        return True
     if phrase.day is not None or phrase.duration or (phrase.shift and not phrase.shift.is_open):
         return False
     phrase.day = day
     return True
+
+
+def _say_the_same(one: Day, other: Day) -> bool:
+    """Whether one is the weekday of the other's date, said besides: "thursday the 19th"."""
+    weekday, dated = (one, other) if other.month_day else (other, one)
+    if weekday.weekday is None or weekday.month_day or dated.date is None or not dated.month_day:
+        return False
+    return weekday.nth is None and dated.date.weekday() == weekday.weekday
 
 
 def _take_duration(phrase: Phrase, duration: Duration, gap: str) -> bool:
@@ -308,8 +337,8 @@ def _hours(phrase: Phrase, repeat: Repeat, moment: Moment) -> tuple[list[tuple[i
         return [(PART_HOURS.get(part, DEFAULT_HOUR) % 24, 0)], (Doubt.ASSUMED_TIME,)
     found, doubts = [], []
     for clock in phrase.clocks:
-        if part:
-            hour = hour_in_part(clock, part)
+        if clock.part or part:
+            hour = hour_in_part(clock, clock.part or part)
         elif clock.is_open:
             hour = waking_hour(clock, moment.hint)
             doubts.append(Doubt.HALF_OF_DAY)

@@ -60,6 +60,7 @@ SIGNS = {
     "since": "S",
     "since_end": "Z",
     "times": "N",
+    "except": "M",
     "year_sign": "y",
     "month_sign": "z",
     "day_sign": "r",
@@ -98,6 +99,7 @@ class Lexicon:
     """What tells the half of the day, by the half."""
     frame_starts: tuple[re.Pattern[str], ...]
     frame_ends: tuple[re.Pattern[str], ...]
+    frame_insides: tuple[re.Pattern[str], ...]
     anchor: re.Pattern[str]
     spellings: dict[str, str | None] = field(default_factory=dict)
 
@@ -122,6 +124,7 @@ def lexicon() -> Lexicon:
         hints={half: _any_of(_listed(tables, "hint", half)) for half in ("am", "pm")},
         frame_starts=tuple(_start(text) for text in _listed(tables, "frame", "start")),
         frame_ends=tuple(_end(text) for text in _listed(tables, "frame", "end")),
+        frame_insides=tuple(re.compile(text) for text in _listed(tables, "frame", "inside")),
         anchor=_any_of(_listed(tables, "frame", "anchor")),
     )
 

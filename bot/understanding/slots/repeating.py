@@ -37,6 +37,8 @@ class Repeat:
     weekdays: tuple[int, ...] = ()
     day: Day | None = None
     """Of a month or a year."""
+    month_days: tuple[int, ...] = ()
+    """Several days of a month."""
     part: str = ""
     needs_time: bool = False
     """Whether it only counts where a time was said, too."""
@@ -53,7 +55,9 @@ def rule_of(repeat: Repeat, day: Day | None, *, hours: tuple[tuple[int, int], ..
     day = repeat.day or day
     unit, interval, by = repeat.unit, repeat.interval, ""
     weekdays = repeat.weekdays or _weekdays_of(day)
-    if unit == "month" and day:
+    if repeat.month_days:
+        by = f"BYMONTHDAY={_listed(sorted(repeat.month_days))}"
+    elif unit == "month" and day:
         by = _by_month_day(day)
     elif unit == "year" and day and day.month and day.month_day:
         by = f"BYMONTH={day.month};{_by_month_day(day) if day.month == 2 else f'BYMONTHDAY={day.month_day}'}"

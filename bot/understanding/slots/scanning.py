@@ -37,6 +37,11 @@ class Token:
         """The value of a number."""
         return float(self.value)
 
+    @property
+    def whole(self) -> int:
+        """The value of a number or an ordinal, whole."""
+        return int(float(self.value.rstrip("sthndr")))
+
 
 def normalised(text: str) -> str:
     """The text in lower case, with full-width and traditional forms replaced; of the same length."""

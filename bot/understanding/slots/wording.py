@@ -24,7 +24,7 @@ def rest_of(text: str, spans: Sequence[tuple[int, int]]) -> str:
     joined = ""
     for piece in kept:
         joined = _joined(joined, piece)
-    return unframed(joined)
+    return _without_insides(unframed(joined))
 
 
 def _joined(one: str, other: str) -> str:
@@ -34,6 +34,14 @@ def _joined(one: str, other: str) -> str:
         return one or other
     is_close = not one[-1].isascii() or not other[0].isascii() or other[0] in ",.;:!?"
     return one + other if is_close else f"{one} {other}"
+
+
+def _without_insides(text: str) -> str:
+    """The text without what asks for something in its midst, once."""
+    for pattern in lexicon().frame_insides:
+        if match := pattern.search(normalised(text)):
+            return _joined(text[: match.start()], text[match.end() :]).strip(_STRAY)
+    return text
 
 
 def unframed(text: str) -> str:

@@ -1,8 +1,7 @@
 """The tables of phrases and what they mean, in `utterances/`: text, value, and what the text says besides.
 
 Everything is said on a Wednesday, at two in the afternoon, in Berlin. A value ends with `?` where it is ambiguous, and
-with `!` and the problem where it cannot be used; `-` is that there is none. Every third line was kept apart while the
-grammar was written.
+with `!` and the problem where it cannot be used; `-` is that there is none.
 """
 
 from __future__ import annotations
@@ -35,11 +34,6 @@ class Line:
     kind: SlotKind
     value: str
     rest: str | None
-
-    @property
-    def is_kept_apart(self) -> bool:
-        """Whether it was not looked at while the grammar was written."""
-        return self.number % 3 == 2
 
 
 def lines() -> Iterator[Line]:
