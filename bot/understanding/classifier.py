@@ -19,7 +19,9 @@ from bot.understanding.scope import Landscape, Scale
 class Encoder(Protocol):
     """Gives sentences vectors."""
 
-    def encode(self, sentences: Sequence[str], *, workers: int = 1) -> Array: ...
+    def rarity(self, sentences: Sequence[str]) -> Array: ...
+
+    def encode(self, sentences: Sequence[str], *, rarity: Array | None = None, workers: int = 1) -> Array: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Verdict:
     familiarity: float
     """How much it looks like what was trained; 0 is the average of held-out examples."""
     is_familiar: bool
-    """Whether that is over the threshold."""
+    """Whether that is over the threshold, and the text has a letter or a digit at all."""
 
     @property
     def intent(self) -> str:
@@ -83,18 +85,29 @@ class Parts:
     landscape: Landscape
 
 
-def fuse(meaning_scores: Array, wording_scores: Array, wording_weight: float) -> Array:
-    """Both scores in one."""
-    return standardized(meaning_scores) + wording_weight * standardized(wording_scores)
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How both scores become one."""
+
+    wording_weight: float
+    is_standardized: bool
+    """Whether each text's scores are brought to one spread first: better with many intents. With few, how far scores
+    are apart tells how sure each part is."""
+    sharpness: float = 1.0
+    """What the sum is multiplied by, so that probabilities are as right as they claim."""
+
+    def of(self, meaning_scores: Array, wording_scores: Array) -> Array:
+        """One score a text and intent."""
+        if self.is_standardized:
+            meaning_scores, wording_scores = standardized(meaning_scores), standardized(wording_scores)
+        return self.sharpness * (meaning_scores + self.wording_weight * wording_scores)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What was chosen on held-out examples."""
 
-    wording_weight: float
-    sharpness: float
-    """What fused scores are multiplied by, so that probabilities are as right as they claim."""
+    fusion: Fusion
     scale: Scale
     threshold: float
     """Of familiarity."""
@@ -106,15 +119,21 @@ class Classifier:
 
     intents: tuple[str, ...]
     examples: tuple[str, ...]
+    rarity: Array
+    """What the tokens count when a text is encoded."""
     parts: Parts
     calibration: Calibration
 
+    def encode(self, texts: Sequence[str], encoder: Encoder, *, workers: int = 1) -> Array:
+        """The sentence vectors, as they were made in training."""
+        return encoder.encode(texts, rarity=self.rarity, workers=workers)
+
     def judge(self, texts: Sequence[str], encoder: Encoder) -> list[Verdict]:
         """A verdict for each text."""
-        probabilities, familiarities = self.weigh(texts, encoder.encode(texts))
+        probabilities, familiarities = self.weigh(texts, self.encode(texts, encoder))
         return [
-            self._verdict(row, float(familiarity))
-            for row, familiarity in zip(probabilities, familiarities, strict=True)
+            self._verdict(text, row, float(familiarity))
+            for text, row, familiarity in zip(texts, probabilities, familiarities, strict=True)
         ]
 
     def weigh(self, texts: Sequence[str], sentence_vectors: Array) -> tuple[Array, Array]:
@@ -123,20 +142,21 @@ class Classifier:
 
     def nearest_examples(self, text: str, encoder: Encoder) -> list[tuple[str, float]]:
         """The examples of the likeliest intents that are most like the text, and how like they are."""
-        vectors = encoder.encode([text])
+        vectors = self.encode([text], encoder)
         probabilities, _ = self.weigh([text], vectors)
         found = self.parts.landscape.nearest(vectors[0], np.argsort(-probabilities[0]))
         return [(self.examples[number], float(likeness)) for number, likeness in zip(*found, strict=True)]
 
-    def _verdict(self, probabilities: Array, familiarity: float) -> Verdict:
+    def _verdict(self, text: str, probabilities: Array, familiarity: float) -> Verdict:
         order = np.argsort(-probabilities)
         ranking = tuple((self.intents[number], float(probabilities[number])) for number in order)
-        return Verdict(ranking, familiarity, familiarity >= self.calibration.threshold)
+        says_something = any(sign.isalnum() for sign in text)  # emoji are all one to the encoder
+        return Verdict(ranking, familiarity, says_something and familiarity >= self.calibration.threshold)
 
 
 def weigh(texts: Sequence[str], vectors: Array, parts: Parts, chosen: Calibration) -> tuple[Array, Array]:
     """Probabilities of the texts whose sentence vectors these are, and how familiar they look."""
     meaning, wording = parts.meaning.scores(vectors), parts.wording.scores(texts)
-    fused = fuse(meaning, wording, chosen.wording_weight)
+    fused = chosen.fusion.of(meaning, wording)
     views = parts.landscape.views(vectors, meaning, wording, np.argsort(-fused, axis=1))
-    return softmax(fused * chosen.sharpness), chosen.scale.familiarity(views)
+    return softmax(fused), chosen.scale.familiarity(views)

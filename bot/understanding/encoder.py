@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 MODEL = "all-minilm-l6-v2"
 WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
-FORM = 1
+FORM = 2
 """Counts the changes of the graph; a new one is written, and trained models of an old one are not used."""
 LONGEST_TOKENS = 128
 LONGEST_CHARACTERS = 1000
 """What comes later in a text cannot be among the tokens that are read."""
 BATCH = 32
+RAREST = 3
+"""A token that fewer sentences have counts no more than one that so many have."""
 
 
 def has_encoder(models_folder: Path) -> bool:
@@ -89,22 +91,30 @@ class SentenceEncoder:
         tokenizer.enable_truncation(LONGEST_TOKENS)
         return cls(session, tokenizer)
 
-    def encode(self, sentences: Sequence[str], *, workers: int = 1) -> Array:
+    def rarity(self, sentences: Sequence[str]) -> Array:
+        """What each token should count, by how few of the sentences have it; one number a token of the vocabulary."""
+        seen = np.zeros(self._tokenizer.get_vocab_size(), np.float32)
+        for tokens in self._tokens(sentences):
+            seen[list(set(tokens))] += 1
+        rarity = np.log((1 + len(sentences)) / (1 + seen)) + 1
+        return np.asarray(np.minimum(rarity, 1 + np.log(max(len(sentences) / RAREST, 1))), np.float32)
+
+    def encode(self, sentences: Sequence[str], *, rarity: Array | None = None, workers: int = 1) -> Array:
         """The vectors, one row a sentence.
 
         Args:
             sentences: any texts; of long ones the beginning counts.
+            rarity: what each token counts in a sentence's mean; None lets all count alike.
             workers: threads that encode side by side.
         """
-        cut = [sentence[:LONGEST_CHARACTERS] for sentence in sentences]
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(cut)] if cut else []
+        tokens = self._tokens(sentences)
         # sentences of about the same length side by side need little padding
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         vectors = np.empty((len(tokens), self.width), np.float32)
 
         def fill(batch: list[int]) -> None:
-            vectors[batch] = self._encode([tokens[index] for index in batch])
+            vectors[batch] = self._encode([tokens[index] for index in batch], rarity)
 
         if workers == 1 or len(batches) == 1:
             for batch in batches:
@@ -119,11 +129,16 @@ class SentenceEncoder:
         """Numbers in one vector."""
         return sum(output.shape[1] for output in self._session.get_outputs())
 
-    def _encode(self, tokens: list[list[int]]) -> Array:
+    def _tokens(self, sentences: Sequence[str]) -> list[list[int]]:
+        cut = [sentence[:LONGEST_CHARACTERS] for sentence in sentences]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(cut)] if cut else []
+
+    def _encode(self, tokens: list[list[int]], rarity: Array | None) -> Array:
         ids = np.zeros((len(tokens), max(map(len, tokens))), np.int32)
         mask = np.zeros_like(ids)
         for row, sentence in enumerate(tokens):
             ids[row, : len(sentence)] = sentence
             mask[row, : len(sentence)] = 1
-        layers = self._session.run(None, {"ids": ids, "mask": mask})
+        counts = (mask if rarity is None else rarity[ids] * mask).astype(np.float32)
+        layers = self._session.run(None, {"ids": ids, "mask": mask, "counts": counts})
         return np.hstack([layer / np.linalg.norm(layer, axis=1, keepdims=True) for layer in layers])

@@ -1,6 +1,7 @@
 """Writes all-MiniLM-L6-v2 as an ONNX graph, in 8-bit integers, from its published weights; needs no torch.
 
-The graph takes token ids and a mask, and gives the mean over the tokens of each of its last layers, one row a sentence.
+The graph takes token ids, a mask, and what each token counts; it gives the weighted mean over the tokens of each
+of its last layers, one row a sentence.
 Weights are rounded to 8 bits per output channel, activations at run time (the scheme of ONNX Runtime's dynamic
 quantisation). Knows nothing of texts.
 
@@ -55,10 +56,12 @@ class _Graph:
         from onnx import TensorProto, helper
 
         outputs = self._encoder()
+        shape = ["batch", "tokens"]
+        kinds = {"ids": TensorProto.INT32, "mask": TensorProto.INT32, "counts": TensorProto.FLOAT}
         graph = helper.make_graph(
             self._nodes,
             "all-minilm-l6-v2",
-            [helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "tokens"]) for name in ("ids", "mask")],
+            [helper.make_tensor_value_info(name, kind, shape) for name, kind in kinds.items()],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", WIDTH]) for name in outputs],
             self._constants,
         )
@@ -79,12 +82,9 @@ class _Graph:
 
     def _shares(self) -> str:
         """What each token counts in the mean: batch x 1 x tokens."""
-        from onnx import TensorProto
-
         axis = self._constant("token_axis", _axis(1))
-        mask = self._node("Cast", ["mask"], "mask_float", to=TensorProto.FLOAT)
-        count = self._node("ReduceSum", [mask, axis], "token_count", keepdims=1)
-        return self._node("Unsqueeze", [self._node("Div", [mask, count], "shares"), axis], "shares_row")
+        total = self._node("ReduceSum", ["counts", axis], "total_count", keepdims=1)
+        return self._node("Unsqueeze", [self._node("Div", ["counts", total], "shares"), axis], "shares_row")
 
     def _embeddings(self) -> str:
         from onnx import TensorProto

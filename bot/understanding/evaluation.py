@@ -90,7 +90,7 @@ def evaluate(
 
 def judged(classifier: Classifier, encoder: Encoder, texts: Sequence[str]) -> tuple[list[str], Array]:
     """The likeliest intent of each text, and how familiar it looks."""
-    probabilities, familiarity = classifier.weigh(texts, encoder.encode(texts, workers=available_cores()))
+    probabilities, familiarity = classifier.weigh(texts, classifier.encode(texts, encoder, workers=available_cores()))
     return [classifier.intents[number] for number in probabilities.argmax(axis=1)], familiarity
 
 

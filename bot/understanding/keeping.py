@@ -6,21 +6,21 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
 from bot.folders import make_private_folder
-from bot.understanding.classifier import Calibration, Classifier, Meaning, Parts, Wording
+from bot.understanding.classifier import Calibration, Classifier, Fusion, Meaning, Parts, Wording
 from bot.understanding.encoder import FORM
 from bot.understanding.heads import Array
 from bot.understanding.ngrams import Ngrams
 from bot.understanding.scope import Landscape, Scale
 from bot.understanding.training import Labelled
 
-METHOD = 1
+METHOD = 2
 """Counts the changes of the training; what an older one made is trained again."""
 KEPT = 3
 """Classifiers that stay; older ones make room."""
@@ -72,24 +72,27 @@ def _arrays(classifier: Classifier) -> dict[str, Array]:
     return arrays | {
         "intents": _packed(classifier.intents),
         "examples": _packed(classifier.examples),
+        "token_rarity": classifier.rarity,
         "names": _packed(parts.wording.ngrams.names),
         "rarity": parts.wording.ngrams.rarity,
         "wording": parts.wording.weights,
-        "calibration": np.array([chosen.wording_weight, chosen.sharpness, chosen.threshold]),
+        "calibration": np.array([*astuple(chosen.fusion), chosen.threshold]),
         "centres": chosen.scale.centres,
         "spreads": chosen.scale.spreads,
     }
 
 
 def _classifier(arrays: Mapping[str, Array]) -> Classifier:
-    wording_weight, sharpness, threshold = (float(value) for value in arrays["calibration"])
+    weight, is_standardized, sharpness, threshold = (float(value) for value in arrays["calibration"])
+    fusion = Fusion(weight, bool(is_standardized), sharpness)
     parts = Parts(
         meaning=Meaning(**{part.name: arrays[f"meaning.{part.name}"] for part in fields(Meaning)}),
         wording=Wording(Ngrams(_unpacked(arrays["names"]), arrays["rarity"]), arrays["wording"]),
         landscape=Landscape(**{part.name: arrays[f"landscape.{part.name}"] for part in fields(Landscape)}),
     )
-    calibration = Calibration(wording_weight, sharpness, Scale(arrays["centres"], arrays["spreads"]), threshold)
-    return Classifier(_unpacked(arrays["intents"]), _unpacked(arrays["examples"]), parts, calibration)
+    calibration = Calibration(fusion, Scale(arrays["centres"], arrays["spreads"]), threshold)
+    named = _unpacked(arrays["intents"]), _unpacked(arrays["examples"])
+    return Classifier(*named, arrays["token_rarity"], parts, calibration)
 
 
 def _packed(texts: tuple[str, ...]) -> Array:

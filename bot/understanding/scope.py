@@ -24,7 +24,7 @@ LIKELIEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Landscape:
-    """Where the examples of each class lie; n of them, of k classes, with sentence vectors of d numbers."""
+    """Where the examples of each class lie; n of them, of k classes, by the d numbers of the encoder's last layer."""
 
     centre: Array
     """d: the mean of all."""
@@ -35,7 +35,7 @@ class Landscape:
     offsets: Array
     """k: what of the distance to a class does not depend on the vector."""
     meanings: Array
-    """n x WIDTH: the last layer of each, those of one class side by side."""
+    """n x d: those of one class side by side."""
     starts: Array
     """k + 1: where the examples of each class begin."""
     order: Array
@@ -43,7 +43,14 @@ class Landscape:
 
     @classmethod
     def of(cls, vectors: Array, classes: Array, count: int) -> Landscape:
-        """The landscape of examples, of which class each is, and how many classes there are."""
+        """The landscape of examples.
+
+        Args:
+            vectors: sentence vectors, one row an example.
+            classes: of which class each is.
+            count: how many classes there are.
+        """
+        vectors = vectors[:, :WIDTH]
         order = np.argsort(classes, kind="stable")
         starts = np.searchsorted(classes[order], np.arange(count + 1))
         centre = vectors.mean(axis=0)
@@ -58,17 +65,18 @@ class Landscape:
             apart=within - _inverse_covariance(centred),
             pulls=pulls,
             offsets=(means.T * pulls).sum(axis=0),
-            meanings=np.ascontiguousarray(vectors[order, :WIDTH]),
+            meanings=vectors[order],
             starts=starts,
             order=order,
         )
 
     def views(self, vectors: Array, meaning_scores: Array, wording_scores: Array, ranked: Array) -> Array:
         """Four numbers a vector, each higher for what is familiar; `ranked` has the classes, the likeliest first."""
-        centred = vectors - self.centre
+        meanings = vectors[:, :WIDTH]
+        centred = meanings - self.centre
         to_classes = (self.offsets - 2 * centred @ self.pulls).min(axis=1)
         to_all = ((centred @ self.apart) * centred).sum(axis=1)
-        likenesses = [self.nearest(vector, best)[1].mean() for vector, best in zip(vectors, ranked, strict=True)]
+        likenesses = [self.nearest(vector, best)[1].mean() for vector, best in zip(meanings, ranked, strict=True)]
         return np.stack([energy(meaning_scores), wording_scores.max(axis=1), -to_classes - to_all, likenesses], axis=1)
 
     def nearest(self, vector: Array, ranked: Array) -> tuple[Array, Array]:

@@ -11,22 +11,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot.understanding.classifier import Calibration, Classifier, Encoder, Meaning, Parts, Wording, fuse
+from bot.understanding.classifier import Calibration, Classifier, Encoder, Fusion, Meaning, Parts, Wording
 from bot.understanding.heads import WIDTH, Array, fit_logistic, fit_margins, softmax
 from bot.understanding.ngrams import Ngrams
 from bot.understanding.scope import Landscape, Scale
 
 EARLIER_LAYERS = (0.3, 1.0)
 """How much the layers before the last may count."""
-WORDING_WEIGHTS = (0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0)
-SHARPNESSES = tuple(map(float, np.geomspace(0.3, 8, 18)))
+WEIGHTS = {True: (0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0), False: (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)}
+"""What wording may weigh, of standardised scores and of others."""
+SHARPNESSES = tuple(map(float, np.geomspace(0.1, 8, 23)))
 FOLDS = 5
 ONE_FOLD_FROM = 3000
 """Examples from which one fold, held out once, is enough."""
 ENOUGH_HELD_OUT = 10
 KEPT_SHARE = 0.95
 """Of held-out examples, how many look familiar enough, where no foreign ones are given."""
-UNTESTED = Calibration(wording_weight=0.2, sharpness=2.0, scale=Scale(), threshold=-np.inf)
+UNTESTED = Calibration(Fusion(0.2, True, 2.0), Scale(), -np.inf)
 """Where there are too few examples to hold any out."""
 
 
@@ -90,20 +91,22 @@ def train(
     """
     intents = tuple(sorted(set(examples.labels)))
     numbers = {intent: number for number, intent in enumerate(intents)}
-    known = _encoded(examples, intents, encoder, workers)
+    rarity = encoder.rarity(examples.texts)
+    known = _encoded(examples, intents, encoder, rarity, workers)
     asked = None
     if dev is not None:
         usable = [row for row, label in enumerate(dev.labels) if label in numbers]
         dev = Labelled(tuple(dev.texts[row] for row in usable), tuple(dev.labels[row] for row in usable))
-        asked = _encoded(dev, intents, encoder, workers)
-    parts, calibration = _chosen(known, asked, foreign, encoder, seed)
-    return Classifier(intents, examples.texts, parts, calibration)
+        asked = _encoded(dev, intents, encoder, rarity, workers)
+    foreign_vectors = encoder.encode(foreign, rarity=rarity, workers=workers)
+    parts, calibration = _chosen(known, asked, foreign, foreign_vectors, seed)
+    return Classifier(intents, examples.texts, rarity, parts, calibration)
 
 
 def held_out_intents(examples: Labelled, encoder: Encoder, *, seed: int = 0, workers: int = 1) -> list[str | None]:
     """What each example is taken for when it is held out of training; None for the only one of its intent."""
     intents = tuple(sorted(set(examples.labels)))
-    known = _encoded(examples, intents, encoder, workers)
+    known = _encoded(examples, intents, encoder, encoder.rarity(examples.texts), workers)
     folds = _fold_numbers(known, seed)
     places = [np.flatnonzero(folds == fold) for fold in range(FOLDS) if (folds == fold).any()]
     guesses: list[str | None] = [None] * len(examples)
@@ -114,7 +117,7 @@ def held_out_intents(examples: Labelled, encoder: Encoder, *, seed: int = 0, wor
     for rows, split, meaning in zip(places, splits, choice.meanings, strict=True):
         held_out = split.held_out
         scores = meaning.scores(held_out.vectors), split.wording.scores(held_out.texts)
-        for row, number in zip(rows, fuse(*scores, choice.wording_weight).argmax(axis=1), strict=True):
+        for row, number in zip(rows, choice.fusion.of(*scores).argmax(axis=1), strict=True):
             guesses[row] = intents[number]
     return guesses
 
@@ -124,10 +127,10 @@ def spoken(name: str) -> str:
     return re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).strip().lower()
 
 
-def _encoded(labelled: Labelled, intents: Sequence[str], encoder: Encoder, workers: int) -> _Examples:
+def _encoded(labelled: Labelled, intents: Sequence[str], encoder: Encoder, rarity: Array, workers: int) -> _Examples:
     numbers = {intent: number for number, intent in enumerate(intents)}
     names = [spoken(intent) for intent in intents]
-    vectors = encoder.encode([*labelled.texts, *names], workers=workers)
+    vectors = encoder.encode([*labelled.texts, *names], rarity=rarity, workers=workers)
     classes = np.array([numbers[label] for label in labelled.labels], np.int64)
     return _Examples(labelled.texts, classes, vectors[: len(labelled)], names, vectors[len(labelled) :])
 
@@ -158,21 +161,20 @@ class _Choice:
 
     surprise: float
     earlier_layers: float
-    wording_weight: float
-    sharpness: float
+    fusion: Fusion
     meanings: tuple[Meaning, ...]
     """Fitted to each split's rest."""
 
 
 def _chosen(
-    known: _Examples, dev: _Examples | None, foreign: Sequence[str], encoder: Encoder, seed: int
+    known: _Examples, dev: _Examples | None, foreign: Sequence[str], foreign_vectors: Array, seed: int
 ) -> tuple[Parts, Calibration]:
     pairs = [_without(known, dev)] if dev is not None and len(dev) else list(_folds(known, seed))
     if sum(len(held_out) for _, held_out in pairs) < ENOUGH_HELD_OUT:
         return _fit(known, EARLIER_LAYERS[0]), UNTESTED
     splits = [_Split.fitted(rest, held_out) for rest, held_out in pairs]
     choice = _best_choice(splits)
-    calibration = _calibrated(splits, choice, foreign, encoder)
+    calibration = _calibrated(splits, choice, foreign, foreign_vectors)
     if len(splits) == 1 and len(splits[0].rest) == len(known):
         return splits[0].parts(choice.meanings[0]), calibration
     return _fit(known, choice.earlier_layers), calibration
@@ -189,28 +191,31 @@ def _best_fusion(splits: Sequence[_Split], earlier_layers: float) -> _Choice:
         [meaning.scores(split.held_out.vectors) for meaning, split in zip(meanings, splits, strict=True)]
     )
     from_wording = np.vstack([split.wording.scores(split.held_out.texts) for split in splits])
-    surprise, weight, sharpness = min(
-        (_surprise(fused, classes, sharpness), weight, sharpness)
-        for weight in WORDING_WEIGHTS
-        for fused in [fuse(from_meaning, from_wording, weight)]
+    surprise, weight, is_standardized, sharpness = min(
+        (_surprise(fused * sharpness, classes), weight, is_standardized, sharpness)
+        for is_standardized, weights in WEIGHTS.items()
+        for weight in weights
+        for fused in [Fusion(weight, is_standardized).of(from_meaning, from_wording)]
         for sharpness in SHARPNESSES
     )
-    return _Choice(surprise, earlier_layers, weight, sharpness, meanings)
+    return _Choice(surprise, earlier_layers, Fusion(weight, is_standardized, sharpness), meanings)
 
 
-def _surprise(fused: Array, classes: Array, sharpness: float) -> float:
-    probabilities = softmax(fused * sharpness)[np.arange(len(classes)), classes]
+def _surprise(fused: Array, classes: Array) -> float:
+    probabilities = softmax(fused)[np.arange(len(classes)), classes]
     return float(-np.log(np.maximum(probabilities, 1e-9)).mean())
 
 
-def _calibrated(splits: Sequence[_Split], choice: _Choice, foreign: Sequence[str], encoder: Encoder) -> Calibration:
+def _calibrated(
+    splits: Sequence[_Split], choice: _Choice, foreign: Sequence[str], foreign_vectors: Array
+) -> Calibration:
     """The scale of familiarity, and the threshold."""
     fitted = [split.parts(meaning) for split, meaning in zip(splits, choice.meanings, strict=True)]
-    untold = Calibration(choice.wording_weight, choice.sharpness, Scale(), -np.inf)
+    untold = Calibration(choice.fusion, Scale(), -np.inf)
 
     def views(texts: Sequence[str], vectors: Array, parts: Parts) -> tuple[Array, Array]:
         meaning, wording = parts.meaning.scores(vectors), parts.wording.scores(texts)
-        fused = fuse(meaning, wording, choice.wording_weight)
+        fused = choice.fusion.of(meaning, wording)
         ranked = np.argsort(-fused, axis=1)
         return ranked[:, 0], parts.landscape.views(vectors, meaning, wording, ranked)
 
@@ -222,8 +227,7 @@ def _calibrated(splits: Sequence[_Split], choice: _Choice, foreign: Sequence[str
     if not foreign:
         return replace(untold, scale=scale, threshold=float(np.quantile(own, 1 - KEPT_SHARE)))
     right = np.concatenate([found == split.held_out.classes for (found, _), split in zip(judged, splits, strict=True)])
-    vectors = encoder.encode(foreign)
-    others = np.concatenate([scale.familiarity(views(foreign, vectors, parts)[1]) for parts in fitted])
+    others = np.concatenate([scale.familiarity(views(foreign, foreign_vectors, parts)[1]) for parts in fitted])
     # what is misunderstood is lost, whatever the threshold
     return replace(untold, scale=scale, threshold=_between(np.where(right, own, -np.inf), others))
 

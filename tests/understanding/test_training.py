@@ -61,7 +61,7 @@ def test_the_same_examples_and_seed_give_the_same_classifier(encoder: SentenceEn
 def test_foreign_texts_settle_the_threshold_and_nothing_else(classifier: Classifier, encoder: SentenceEncoder) -> None:
     informed = train(labelled(EXAMPLES), encoder, foreign=FOREIGN)
     assert np.array_equal(informed.parts.meaning.weights, classifier.parts.meaning.weights)
-    assert informed.calibration.sharpness == classifier.calibration.sharpness
+    assert informed.calibration.fusion == classifier.calibration.fusion
     assert informed.calibration.threshold != classifier.calibration.threshold
     assert sum(verdict.is_familiar for verdict in informed.judge(list(ASKED), encoder)) >= 8
     assert sum(verdict.is_familiar for verdict in informed.judge(FOREIGN, encoder)) <= 2
@@ -102,7 +102,10 @@ def test_an_example_in_two_intents_is_for_either(encoder: SentenceEncoder) -> No
 class FakeEncoder:
     """Vectors drawn by chance, and near each other where texts begin with the same word."""
 
-    def encode(self, sentences: Sequence[str], *, workers: int = 1) -> Array:
+    def rarity(self, sentences: Sequence[str]) -> Array:
+        return np.ones(1, np.float32)
+
+    def encode(self, sentences: Sequence[str], *, rarity: Array | None = None, workers: int = 1) -> Array:
         random = np.random.default_rng(0)
         places: dict[str, Array] = {}
         vectors = random.normal(0, 0.3, (len(sentences), 768)).astype(np.float32)
@@ -126,6 +129,12 @@ def test_any_text_gets_a_verdict(classifier: Classifier, encoder: SentenceEncode
     [verdict] = classifier.judge([text], encoder)
     assert np.isfinite(verdict.familiarity)
     assert 0 <= verdict.confidence <= 1
+
+
+@pytest.mark.parametrize("text", ["", "   ", "😀🎉👍", "…"])
+def test_a_text_without_letters_is_for_no_intent(classifier: Classifier, encoder: SentenceEncoder, text: str) -> None:
+    [verdict] = classifier.judge([text], encoder)
+    assert not verdict.is_familiar
 
 
 def test_a_mixed_text_is_understood(classifier: Classifier, encoder: SentenceEncoder) -> None:
