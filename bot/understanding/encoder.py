@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MODEL = "all-minilm-l6-v2"
 WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
-FORM = 2
+FORM = 3
 """Counts the changes of the graph; a new one is written, and trained models of an old one are not used."""
 LONGEST_TOKENS = 128
 LONGEST_CHARACTERS = 1000
@@ -104,7 +104,7 @@ class SentenceEncoder:
 
         Args:
             sentences: any texts; of long ones the beginning counts.
-            rarity: what each token counts in a sentence's mean; None lets all count alike.
+            rarity: what each token counts in the last layer's mean; None lets all count alike.
             workers: threads that encode side by side.
         """
         tokens = self._tokens(sentences)

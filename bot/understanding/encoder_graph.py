@@ -1,7 +1,7 @@
 """Writes all-MiniLM-L6-v2 as an ONNX graph, in 8-bit integers, from its published weights; needs no torch.
 
-The graph takes token ids, a mask, and what each token counts; it gives the weighted mean over the tokens of each
-of its last layers, one row a sentence.
+The graph takes token ids, a mask, and what each token counts; it gives the mean over the tokens of each of its last
+layers, that of the very last so weighted, one row a sentence.
 Weights are rounded to 8 bits per output channel, activations at run time (the scheme of ONNX Runtime's dynamic
 quantisation). Knows nothing of texts.
 
@@ -69,22 +69,29 @@ class _Graph:
         return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString())
 
     def _encoder(self) -> list[str]:
-        shares = self._shares()
+        from onnx import TensorProto
+
+        weighted, plain = (
+            self._shares("counts"),
+            self._shares(self._node("Cast", ["mask"], "mask_float", to=TensorProto.FLOAT)),
+        )
         hidden, pooled = self._embeddings(), {}
         for layer in range(1, LAYERS + 1):
             hidden = self._layer(hidden, f"encoder.layer.{layer - 1}.")
             if layer in POOLED_LAYERS:
+                shares = weighted if layer == LAYERS else plain
                 mean = self._node("MatMul", [shares, hidden], f"mean_{layer}")
                 pooled[layer] = self._node("Squeeze", [mean, self._constant("token_axis", _axis(1))], f"layer_{layer}")
         return [pooled[layer] for layer in POOLED_LAYERS]
 
     # -- parts ----------------------------------------------------------------------------------------------
 
-    def _shares(self) -> str:
-        """What each token counts in the mean: batch x 1 x tokens."""
+    def _shares(self, counts: str) -> str:
+        """The share of each token in a mean: batch x 1 x tokens."""
         axis = self._constant("token_axis", _axis(1))
-        total = self._node("ReduceSum", ["counts", axis], "total_count", keepdims=1)
-        return self._node("Unsqueeze", [self._node("Div", ["counts", total], "shares"), axis], "shares_row")
+        total = self._node("ReduceSum", [counts, axis], f"{counts}_total", keepdims=1)
+        shares = self._node("Div", [counts, total], f"{counts}_shares")
+        return self._node("Unsqueeze", [shares, axis], f"{counts}_row")
 
     def _embeddings(self) -> str:
         from onnx import TensorProto

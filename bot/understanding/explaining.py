@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from bot.understanding.classifier import Classifier, Encoder, Verdict
@@ -10,7 +11,8 @@ from bot.understanding.ngrams import WORDS
 MOST_WORDS = 3
 LONGEST = 40
 """Words of a text that are left out one by one; of longer ones, only the first."""
-NOTICEABLE = 0.02
+NOTICEABLE = 0.3
+"""By how much the log-odds of the intent must fall; of what is nearly certain, the probability hardly does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Explanation:
     text: str
     verdict: Verdict
     words: tuple[str, ...]
-    """Those without which the probability falls most."""
+    """Those without which the intent would be much less likely."""
     nearest: tuple[tuple[str, float], ...]
     """Examples of the likeliest intents, and how like they are."""
 
@@ -52,8 +54,13 @@ def _telling_words(text: str, verdict: Verdict, classifier: Classifier, encoder:
         return ()
     without = [text[: span.start()] + text[span.end() :] for span in spans]
     falls = [
-        (verdict.confidence - dict(other.ranking)[verdict.intent], span[0])
+        (_log_odds(verdict.confidence) - _log_odds(dict(other.ranking)[verdict.intent]), span[0])
         for other, span in zip(classifier.judge(without, encoder), spans, strict=True)
     ]
     falls.sort(key=lambda pair: -pair[0])
     return tuple(word for fall, word in falls[:MOST_WORDS] if fall >= NOTICEABLE)
+
+
+def _log_odds(share: float) -> float:
+    kept = min(max(share, 1e-6), 1 - 1e-6)
+    return math.log(kept / (1 - kept))
