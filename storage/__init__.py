@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.ledger import Ledger
+from bot.memory.index import SearchIndex
 from bot.people import Roll
 from bot.protocols import Store
 from bot.reminding import Reminders
@@ -30,6 +31,7 @@ class Books:
     ledger: Ledger
     roll: Roll
     reminders: Reminders
+    index: SearchIndex
 
 
 @asynccontextmanager
@@ -43,9 +45,16 @@ async def open_books(url: str, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SEC
         from storage.ledger import SqlLedger
         from storage.reminders import SqlReminders
         from storage.roll import SqlRoll
+        from storage.search import SqlSearchIndex
         from storage.store import SqlStore
 
-        yield Books(SqlStore(database), SqlLedger(database), SqlRoll(database), SqlReminders(database))
+        yield Books(
+            SqlStore(database),
+            SqlLedger(database),
+            SqlRoll(database),
+            SqlReminders(database),
+            SqlSearchIndex(database),
+        )
 
 
 @asynccontextmanager

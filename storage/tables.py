@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -188,6 +189,49 @@ outbox = Table(
     Index(None, "state", "sent_at"),
     Index(None, "channel", "account", "chat", "receipt"),
     sqlite_autoincrement=True,
+)
+
+# Turns that the index has not read since they came or changed; filled by triggers, so that no way around them is left.
+unindexed = Table(
+    "unindexed",
+    metadata,
+    Column("stamp", Integer, primary_key=True),
+    Column("turn_id", Integer, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+turn_index = Table(
+    "turn_index",
+    metadata,
+    # grows with every change, so that whoever keeps entries in memory reads the new ones alone
+    Column("stamp", Integer, primary_key=True),
+    Column("turn_id", Integer, nullable=False, unique=True),
+    Column("conversation_id", Integer, nullable=False),
+    Column("previous_id", Integer, nullable=False),
+    Column("said_minute", Integer, nullable=False),
+    Column("speaker", Text, nullable=False),
+    Column("marks", Integer, nullable=False),
+    Column("length", Integer, nullable=False),
+    # empty until it is embedded
+    Column("model", String, nullable=False, index=True),
+    Column("signs", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Turns whose terms are out of the index, but may still stand in the file.
+untidied = Table(
+    "untidied",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("turn_id", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+turn_vectors = Table(
+    "turn_vectors",
+    metadata,
+    Column("turn_id", Integer, primary_key=True, autoincrement=False),
+    Column("vectors", LargeBinary, nullable=False),
 )
 
 feedback = Table(

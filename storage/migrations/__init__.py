@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision; what the tables of `storage.tables` are."""
 
 OUR_TABLES = frozenset({"alembic_version", "conversations", "turns"})

@@ -236,7 +236,7 @@ def full_disk(pages: int) -> Iterator[None]:
 
 
 async def test_a_full_disk_is_told_and_what_was_stored_stays(file: Path) -> None:
-    with full_disk(30):
+    with full_disk(60):
         async with open_store(url_of(file)) as store:
             conversation = await store.create_conversation(HERE, at=NOON)
             stored = []
@@ -258,7 +258,7 @@ async def test_a_disk_too_full_for_a_new_database_is_told_and_leaves_no_table(fi
 
 
 async def test_a_failed_statement_is_not_told_with_what_it_was_to_store(file: Path) -> None:
-    with full_disk(30):
+    with full_disk(60):
         async with open_store(url_of(file)) as store:
             conversation = await store.create_conversation(HERE, at=NOON)
             with pytest.raises(StorageError) as caught:

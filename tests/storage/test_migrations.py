@@ -58,7 +58,8 @@ def test_the_migrated_database_has_the_tables_as_the_program_knows_them(file: Pa
 
     assert prepare(engine, locate(url_of(file))) is None
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": lambda name, *_: not str(name).startswith("turn_words")}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
         migrated = {row.sql for row in connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql LIKE '%(%'")}
         assert any("AUTOINCREMENT" in sql for sql in migrated)
