@@ -170,6 +170,15 @@ def _stretch(signs: str, tokens: Tokens, moment: Moment) -> Day | None:
     return Day(date(today.year + steps, 1, 1), (Doubt.WHICH_WEEK,)) if unit == "year" else None
 
 
+def _month(signs: str, tokens: Tokens, moment: Moment) -> Day | None:
+    """Until june: its first day."""
+    month = tokens[0].whole if "z" in signs else int(tokens[signs.index("b")].value)
+    year = tokens[-1].whole if signs[-1] == "4" else None
+    if not 1 <= month <= 12:
+        return None
+    return day_of(year, month, 1) if year else next_date(month, 1, moment)
+
+
 def _holiday(signs: str, tokens: Tokens, moment: Moment) -> Day:
     month, day = (int(part) for part in next(token.value for token in tokens if token.sign == "v").split("-"))
     if signs[0] == "Y":
@@ -190,5 +199,6 @@ RULES: tuple[Rule, ...] = (
     (r"Es*(?:(?:x+|t|l)?[uzy]|b)|(?:x+|t|l)?E", edge_of),
     (r"(?:x+|t|l)[uzygG]|s?g", _stretch),
     (r"s*Y?v4?", _holiday),
+    (r"(?<=U)(?:s?b4?|nz)", _month),
     (r"p", _part),
 )

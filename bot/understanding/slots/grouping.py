@@ -109,16 +109,21 @@ def phrases_of(tokens: Sequence[Token], moment: Moment) -> list[Phrase]:
     sure = [phrase for phrase in found if _is_sure(phrase, tokens)]
     for phrase in sure:
         _reach_out(phrase, signs)
-    return _with_time_elsewhere(sure)
+    return _with_rest_elsewhere(sure, signs)
 
 
-def _with_time_elsewhere(phrases: list[Phrase]) -> list[Phrase]:
+def _with_rest_elsewhere(phrases: list[Phrase], signs: str) -> list[Phrase]:
     """A day without a time and a time without a day are one moment: "tomorrow remind me to call mum at six"."""
-    if len(phrases) == 2:
-        for whole, rest in (phrases, reversed(phrases)):
-            if whole.lacks_time and rest.is_only_time:
-                whole.clocks, whole.besides = rest.clocks, (rest.first, rest.last)
-                return [whole]
+    if len(phrases) != 2:
+        return phrases
+    for whole, rest in (phrases, reversed(phrases)):
+        if whole.lacks_time and rest.is_only_time:
+            whole.clocks, whole.besides = rest.clocks, (rest.first, rest.last)
+            return [whole]
+    whole, rest = phrases
+    if whole.repeat and not whole.until and rest.day and not rest.clocks and signs[rest.first - 1] == "U":
+        whole.until, whole.besides = rest.day, (rest.first - 1, rest.last)
+        return [whole]
     return phrases
 
 
@@ -226,7 +231,8 @@ def _reach_out(phrase: Phrase, signs: str) -> None:
         phrase.first -= 1
     if phrase.since and phrase.first and signs[phrase.first - 1] in "SA":
         phrase.first -= 1
-    while phrase.last + 1 < len(signs) and signs[phrase.last + 1] in "VZ":
+    ends = "VZB" if phrase.day and not phrase.shift else "VZ"  # 3月15日前
+    while phrase.last + 1 < len(signs) and signs[phrase.last + 1] in ends:
         phrase.last += 1
 
 

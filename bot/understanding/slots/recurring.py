@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.understanding.slots.calendar import Day, Moment
 from bot.understanding.slots.days import edge_of, month_and_day
 from bot.understanding.slots.durations import PATTERN, duration_of, unit_of
 from bot.understanding.slots.repeating import GROUPS, Repeat
 from bot.understanding.slots.rules import Rule, Shift, Times, Tokens
 from bot.understanding.slots.values import Duration
+
+_LONGER = {"fortnight": ("week", 2), "quarter": ("month", 3)}
 
 
 def _duration(signs: str, tokens: Tokens, moment: Moment) -> Duration:
@@ -80,12 +84,14 @@ def _every_unit(signs: str, tokens: Tokens, moment: Moment) -> Repeat | None:
 
 
 def _frequency(signs: str, tokens: Tokens, moment: Moment) -> Repeat:
-    return Repeat(tokens[0].value)
+    unit, _, part = tokens[0].value.partition(" ")
+    unit, interval = _LONGER.get(unit, (unit, 1))
+    return Repeat(unit, interval, part=part)
 
 
 def _frequency_of_something(signs: str, tokens: Tokens, moment: Moment) -> Repeat:
     """Daily news, 天天开心: nothing that is to be repeated, unless a time is said as well."""
-    return Repeat(tokens[0].value, needs_time=True)
+    return replace(_frequency(signs, tokens, moment), needs_time=True)
 
 
 def _every_part(signs: str, tokens: Tokens, moment: Moment) -> Repeat:

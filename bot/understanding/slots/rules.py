@@ -1,4 +1,7 @@
-"""What a rule of the grammar is: a regular expression over the signs of tokens, and what builds its meaning."""
+"""What a rule of the grammar is: a regular expression over the signs of tokens, and what builds its meaning.
+
+The signs are those of `lexicon.SIGNS` and, for what stands in figures, those of `scanning`.
+"""
 
 from __future__ import annotations
 

@@ -40,6 +40,12 @@ def _numbers(signs: str, tokens: Tokens, moment: Moment) -> Clock | None:
     return _clock(hour, minute, text=numbers[0].text, half=_half(tokens)) if is_good else None
 
 
+def _military(signs: str, tokens: Tokens, moment: Moment) -> Clock | None:
+    """At 2300 hours."""
+    hour, minute = divmod(tokens[1].whole, 100)
+    return Clock(hour, minute, certain=True) if tokens[2].value == "hour" and hour else None
+
+
 def _hours_in_figures(signs: str, tokens: Tokens, moment: Moment) -> Clock:
     return Clock(int(re.match(r"\d+", tokens[-1].value)[0]), certain=True)  # type: ignore[index]
 
@@ -95,6 +101,7 @@ RULES: tuple[Rule, ...] = (
     (r"nn?a", _numbers),
     (r"[@~]+nn?a|[@~]+[n4]n?(?![auozyqJh2N.HO]|C1|Cu|[PT]n)|@+[n4](?=\.)", _numbers),
     (r"n(?=Fsp|@p)", _numbers),
+    (r"@nu", _military),
     (r"[@~]s?R", _hours_in_figures),
     (r"h?Pna?|1?hPna?|1?q[PT]na?|nu?[PT]na?", _past_or_to),
     (r"nH(?:nm|nq|h|n(?![uzymrqn.])|i)?a?", _oclock),
