@@ -31,6 +31,23 @@ class Backlog:
         self._held: dict[str, list[tuple[Update, tuple[str, ...]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_left_out = False
+        self._is_handing_over = False
+        self._kept = asyncio.Event()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether something that was said before is not kept yet."""
+        return bool(self._held or self._is_handing_over or self._line.qsize())
+
+    async def wait_kept(self) -> None:
+        """Return when nothing is being read any more, and all of it is kept."""
+        while self.is_reading:
+            self._kept.clear()
+            await self._kept.wait()
+
+    async def insist(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Do something that storage or connection may prevent for now."""
+        await self._patience.insist(attempt)
 
     def add(self, update: Update, *places: str) -> None:
         """Something happened at a place, which may be part of others, named before it. Where one of them is being read,
@@ -56,6 +73,7 @@ class Backlog:
         finally:
             for later, places in self._held.pop(place):
                 self.add(later, *places)
+            self._kept.set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something besides, which ends with the run."""
@@ -97,6 +115,9 @@ class Backlog:
             updates = [await self._line.get()]
             while not self._line.empty():
                 updates.append(self._line.get_nowait())
+            self._is_handing_over = True
             await self.accept(updates)
+            self._is_handing_over = False
+            self._kept.set()
             if self._has_left_out:
                 raise Unreachable("more happened than could be kept")

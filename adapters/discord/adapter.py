@@ -67,7 +67,7 @@ class DiscordAdapter:
         config, backlog = self._config, Backlog(intake, self._patience)
         receiver = Receiver(self.name, self.account, config, self._rest, self._menus)
         bounds = config.history_messages, timedelta(hours=config.history_hours)
-        read = receiver.page, partial(receiver.translate, "MESSAGE_CREATE"), "guild_id", "&before={}"
+        read = receiver.page, partial(receiver.translate, "READ"), "guild_id", "&before={}"
         receiver.history = History(backlog, *read, time_snowflake, *bounds)
         await self._patience.insist(partial(receiver.history.begin, intake))
         await backlog.run(self._patience.insist(partial(self._listen, receiver)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import discord
-from discord.utils import snowflake_time
+from discord.utils import parse_time, snowflake_time
 
 from adapters.calling import is_called, without_call
 from adapters.discord.gateway import Gateway
@@ -54,10 +54,10 @@ class Receiver:
                 self.history.backlog.spawn(self._choose(raw))
             case _:
                 server, channel = raw.get("guild_id", ""), raw.get("channel_id", "")
-                for update in self.translate(event, raw):
-                    self.history.backlog.add(update, server, channel)
                 if event == "MESSAGE_CREATE":
                     self.history.heard(channel, server, int(raw["id"]))
+                for update in self.translate(event, raw):
+                    self.history.backlog.add(update, server, channel)
 
     async def page(self, channel: str, limits: str) -> Sequence[Json]:
         """The newest messages of a channel within these limits."""
@@ -103,11 +103,15 @@ class Receiver:
     def translate(self, event: str, raw: Json) -> Iterator[Update]:
         """What happened, as the core knows it; nothing where it is nothing to the core."""
         match event:
+            case "READ":  # as it stands there now, which may be edited
+                yield from self.translate("MESSAGE_CREATE", raw)
+                yield from self.translate("MESSAGE_UPDATE", raw)
             case "MESSAGE_CREATE" if said := self._said(raw):
                 yield Update(UpdateKind.MESSAGE, said)
             # what unfolds an address, or pins a message, edits nothing
-            case "MESSAGE_UPDATE" if raw.get("edited_timestamp") and (said := self._said(raw)):
-                yield Update(UpdateKind.EDIT, said, detail=hashlib.sha256(said.text.encode()).hexdigest()[:16])
+            case "MESSAGE_UPDATE" if (edited := raw.get("edited_timestamp")) and (said := self._said(raw)):
+                detail = hashlib.sha256(said.text.encode()).hexdigest()[:16]
+                yield Update(UpdateKind.EDIT, replace(said, at=parse_time(str(edited))), detail=detail)
             case "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK":
                 for message in raw.get("ids") or [raw["id"]]:
                     yield Update(UpdateKind.DELETION, self._event(raw, message))
@@ -172,7 +176,6 @@ class Receiver:
         return replace(
             told,
             text=without_call(text, my_name),
-            at=message.edited_at or message.created_at,
             reply_to=str(replied.id) if replied else "",
             attachments=tuple(_attachment(message, each) for each in files),
             is_addressed=is_meant or self._is_mentioned(message) or self._is_listened_to(told.address),
