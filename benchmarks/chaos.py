@@ -92,9 +92,7 @@ class Campaign:
     async def run(self, talkers: Sequence[Talker]) -> None:
         """Kill it while they talk, then let everything settle."""
         if self._options.platform.forgets:
-            await self._program.start()
-            await self._control("connected", seconds=CONNECT_SECONDS)
-            await self._program.kill()
+            await self._acquaint(talkers)
         is_over = asyncio.Event()
         talking = [asyncio.create_task(each.talk(is_over)) for each in talkers]
         try:
@@ -106,6 +104,13 @@ class Campaign:
         finally:
             for task in talking:
                 task.cancel()
+
+    async def _acquaint(self, talkers: Sequence[Talker]) -> None:
+        """Let it hear from everybody once: where nothing is told later, it cannot know of private chats otherwise."""
+        await self._program.start()
+        await self._control("connected", seconds=CONNECT_SECONDS)
+        await asyncio.gather(*(each.ask_once() for each in talkers))
+        await self._program.kill()
 
     async def _lives(self) -> None:
         left = self._options.kills

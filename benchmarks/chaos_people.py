@@ -91,6 +91,10 @@ class Talker:
             if not is_over.is_set():
                 is_answered = await self._exchange(may_edit=is_answered)
 
+    async def ask_once(self) -> None:
+        """Ask something, and wait for the answer."""
+        await self._is_answered(await self._ask(), PATIENCE_SECONDS)
+
     async def _exchange(self, *, may_edit: bool) -> bool:
         """Ask something, and wait for the answer for a while; whether it came."""
         draw = self._random.random() if may_edit else 1.0

@@ -253,3 +253,42 @@ async def test_what_was_said_while_it_was_away_is_answered_in_order(
         await said(server, general, "Ann: four")
         ann.says(direct, "three")
         await said(server, direct, "one", "two", "three")
+
+
+async def test_the_first_private_words_to_a_bot_that_was_away_are_found_with_the_next_ones(
+    server: DiscordServer, ann: Person, direct: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+    ann.says(direct, "one")
+    await asyncio.sleep(0)
+    async with running(server, home):
+        await connected(server)
+        ann.says(direct, "two")
+        await server.wait_until(lambda: "\n\n".join(server.screen.from_bots(direct)) == "one\n\ntwo")
+
+
+async def test_an_edit_made_while_it_was_away_is_found(
+    server: DiscordServer, ann: Person, direct: Channel, home: Path
+) -> None:
+    async with running(server, home):
+        await connected(server)
+        question = ann.says(direct, "teh time")
+        await said(server, direct, "teh time")
+    ann.edits(direct, question, "the time")
+    await asyncio.sleep(0)
+    async with running(server, home):
+        await said(server, direct, "the time")
+
+
+async def test_what_was_said_before_it_was_ever_there_is_left_alone(
+    server: DiscordServer, ann: Person, general: Channel, home: Path
+) -> None:
+    ann.says(general, f"{server.mention} long ago")
+    await asyncio.sleep(0)
+    for text in ("one", "two"):
+        async with running(server, home):
+            await connected(server)
+            ann.says(general, f"{server.mention} {text}")
+            await server.wait_until(lambda: f"Ann: {text}" in server.screen.from_bots(general))  # noqa: B023 # at once
+    assert server.screen.from_bots(general) == ["Ann: one", "Ann: two"]

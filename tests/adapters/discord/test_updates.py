@@ -80,7 +80,7 @@ async def test_what_the_bot_says_itself_is_not_told(server: DiscordServer) -> No
         await on.adapter.send(address, Content("Hi there"))
         on.ann.says(on.direct, "And?")
         await heard(on, "And?")
-        assert [update.message.text for update in on.intake.offered] == ["Hello", "And?"]
+        assert [update.message.text for update in on.intake.kept] == ["Hello", "And?"]
 
 
 # -- who, where ---------------------------------------------------------------------------------------------
