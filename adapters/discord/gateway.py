@@ -30,6 +30,7 @@ class Gateway(discord.AutoShardedClient):
 
     def __init__(self, rest: Rest, url: str, patience: Patience, sleep: Sleep, **options: Any) -> None:
         options |= {"max_messages": None, "member_cache_flags": discord.MemberCacheFlags.none()}
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
         super().__init__(shard_connect_timeout=None, guild_ready_timeout=0.0, proxy=rest.proxy, **options)
         self._rest, self._url, self._patience, self._sleep = rest, url, patience, sleep
         self._connect, self.hear = self.http.ws_connect, lambda event, raw: None
