@@ -23,6 +23,7 @@ from bot.places import Place, Setting, roles_in
 from bot.speakers import harmless
 from bot.texts import Texts
 from bot.types import Address, Message
+from bot.understanding.commands import command_name
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class AccessSettings:
     modes: Mapping[str, AccessMode] = field(default_factory=dict)
     """By channel, or by chat, which wins."""
     messages_per_minute: int = 20
-    """Of one person; 0 is no limit."""
+    """Of one person; 0 is no limit. An owner's commands do not count."""
     longest_message: int = 16_000
     """In characters; 0 is no limit."""
     pairing_minutes: int = 60
@@ -168,6 +169,8 @@ class _Window:
 
     times: deque[datetime] = field(default_factory=deque)
     told_at: datetime | None = None
+    promised_seconds: int = 0
+    """How long after being told the person may go on."""
 
     def wait(self, now: datetime, limit: int) -> timedelta | None:
         """Count a message; if there were `limit` of them already, how long until there is room."""
@@ -177,6 +180,10 @@ class _Window:
             self.times.append(now)
             return None
         return self.times[0] + WINDOW - now
+
+    def is_promised(self, now: datetime) -> bool:
+        """Whether the person knows that what they write now is not answered."""
+        return _is_recent(self.told_at, now, timedelta(seconds=self.promised_seconds))
 
 
 def _is_recent(then: datetime | None, now: datetime, span: timedelta) -> bool:
@@ -232,7 +239,8 @@ class Access:
         if not allowed.is_owner and not place.may_ask(message):
             return self._turn_away(message, place)
         if message.is_private or message.is_addressed or place.listens:
-            return (self._limit(message) if counts else None) or allowed
+            is_order = allowed.is_owner and command_name(message.text) is not None
+            return (self._limit(message) if counts and not is_order else None) or allowed
         return allowed if is_for_all else Silent(Reason.NOT_ADDRESSED)
 
     async def _standing(self, address: Address, person_id: str) -> Standing | None:
@@ -323,10 +331,10 @@ class Access:
         wait = window.wait(now, limit)
         if wait is None:
             return None
-        if _is_recent(window.told_at, now, WINDOW):
+        if window.is_promised(now):
             return Silent(Reason.TOLD_ALREADY)
-        window.told_at = now
-        return _refused("access.too_fast", limit=limit, seconds=math.ceil(wait.total_seconds()))
+        window.told_at, window.promised_seconds = now, math.ceil(wait.total_seconds())
+        return _refused("access.too_fast", limit=limit, seconds=window.promised_seconds)
 
     def _limit_length(self, message: Message) -> Verdict | None:
         limit, length = self._settings.longest_message, len(message.text)

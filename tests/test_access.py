@@ -327,6 +327,32 @@ async def test_who_writes_too_much_is_told_once_when_to_go_on() -> None:
     assert [await there.private() for _ in range(2)] == [Allowed()] * 2
 
 
+async def test_who_goes_on_too_fast_after_the_promised_time_is_told_again() -> None:
+    there = door(mode="open", messages_per_minute=3)
+    for _ in range(3):
+        await there.private()
+        there.later(seconds=18)
+    refused = await there.private()
+    assert isinstance(refused, Refused) and "6 seconds" in refused.told(Texts("en"))
+    there.later(seconds=5)
+    assert await there.private() == Silent(Reason.TOLD_ALREADY)
+    there.later(seconds=1)
+    assert await there.private() == Allowed()
+    again = await there.private()
+    assert isinstance(again, Refused) and "18 seconds" in again.told(Texts("en"))
+
+
+async def test_an_owners_commands_are_answered_however_much_they_wrote() -> None:
+    there = door(owners=("telegram:1",), messages_per_minute=1)
+    await there.put("7", Standing.ALLOWED)
+    assert [await there.private("1", "/people") for _ in range(3)] == [Allowed(is_owner=True)] * 3
+    assert await there.private("1") == Allowed(is_owner=True)
+    assert isinstance(await there.private("1"), Refused)
+    assert await there.private("1", "/people") == Allowed(is_owner=True)
+    assert await there.private("7", "/calc 1") == Allowed()
+    assert isinstance(await there.private("7", "/calc 1"), Refused)
+
+
 async def test_the_limit_slides_and_is_told_once_a_minute_however_long_it_lasts() -> None:
     there = door(mode="open", messages_per_minute=5)
     told, answered = 0, 0
