@@ -16,7 +16,7 @@ from bot.types import Attachment
 
 Json = dict[str, Any]
 # https://discord.com/developers/docs/topics/rate-limits, and what channels are known to take
-LIMITS: dict[str, Any] = {"account_budget": Budget(40, 40), "longest": 2000, "key_seconds": 120.0}
+LIMITS: dict[str, Any] = {"account_budget": Budget(45, 4), "longest": 2000, "key_seconds": 120.0}
 LIMITS |= dict.fromkeys(("private_budget", "group_budget"), Budget(1, 5))
 ABILITIES: dict[str, Any] = dict.fromkeys(("can_edit", "can_delete", "can_type", "can_choose", "can_send_files"), True)
 ABILITIES |= dict.fromkeys(("private_preview", "group_preview"), PreviewStyle.EDIT)

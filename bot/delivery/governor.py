@@ -108,6 +108,11 @@ class Governor:
             bucket.refill(now)
             bucket.tokens -= 1.0
 
+    def take_besides(self) -> None:
+        """Count something that is no message, such as the sign that somebody types: it is the account's alone."""
+        self._account.refill(self._now())
+        self._account.tokens -= 1.0
+
     def arrived(self, chat: str) -> None:
         """Count something that went through."""
         bucket = self._chats.get(chat)

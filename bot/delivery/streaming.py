@@ -137,7 +137,8 @@ class Preview:
             self._channel.governor.take(self._address.key, is_private=self._is_private)
             await self._show_content(content)
             self._shown = text
-        elif self._channel.adapter.capabilities.can_type and self._is_typing_due():
+        elif self._channel.adapter.capabilities.can_type and self._may(is_final=True) and self._is_typing_due():
+            self._channel.governor.take_besides()
             await self._channel.adapter.typing(self._address)
 
     def _may(self, *, is_final: bool) -> bool:

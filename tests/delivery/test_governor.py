@@ -71,6 +71,12 @@ def test_a_refused_chat_is_left_alone_for_as_long_as_the_platform_says() -> None
     assert governor.wait_seconds("b", is_private=True) == 0
 
 
+def test_what_is_no_message_counts_for_the_account_alone() -> None:
+    governor = Governor(Capabilities(account_budget=Budget(1, 2), private_budget=Budget(1, 1)), now=Now())
+    governor.take_besides()
+    assert [sent(governor, "a"), sent(governor, "b")] == [True, False]
+
+
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_a_platform_that_tells_whether_it_means_the_account_is_believed(everywhere: bool) -> None:
     governor = Governor(LIMITED, now=Now())
