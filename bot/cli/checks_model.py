@@ -126,7 +126,8 @@ def check_server(patient: Patient) -> Finding:
     if model is None:
         return patient.unchecked()
     if model.format is not ModelFormat.SERVER:
-        return Finding(patient.tell("doctor.no_server"))
+        channels = ", ".join(sorted(patient.configuration.settings.channels))
+        return Finding(patient.tell("doctor.no_server_channels" if channels else "doctor.no_server", names=channels))
     from bot.app import generator_settings
 
     context = asyncio.run(_greet(patient, model, generator_settings(patient.configuration)))

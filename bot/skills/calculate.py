@@ -36,13 +36,18 @@ class CalculateSkill:
             yield TextDelta(context.texts.get(f"arithmetic.{error.reason}", **error.values))
             yield Finished(act=Act("reject", {"reason": error.reason}))
         else:
-            yield TextDelta(f"{_literal(asked)} {'' if result.startswith('≈') else '= '}**{result}**")
+            yield TextDelta(f"{_literal(_said(context.argument))} {'' if result.startswith('≈') else '= '}**{result}**")
             yield Finished(act=Act("calculate", {"sum": asked, "result": result}))
 
 
 def _calculate(text: str) -> tuple[str, str]:
     asked = " ".join(plain(text).split())
     return asked, written(evaluate(read(asked, is_unit)))
+
+
+def _said(text: str) -> str:
+    """The sum as it was asked for, without the mark that only asks."""
+    return " ".join(text.split()).rstrip("?？= ") or text
 
 
 def _literal(text: str) -> str:

@@ -17,8 +17,9 @@ import pytest
 from bot.cli import main
 from bot.cli.checks import Check, Finding, Patient, Status
 from bot.cli.checks_machine import check_database, check_folder, check_integrity
+from bot.cli.checks_model import check_server
 from bot.cli.doctor import CHECKS
-from bot.config import defaults
+from bot.config import defaults, load
 from bot.folders import make_private_folder
 from bot.generation.fetching import record_hash
 from bot.generation.gguf import check_gguf, estimate_memory_bytes
@@ -303,6 +304,19 @@ async def test_a_server_that_answers_is_well_and_its_key_is_not_shown() -> None:
     assert status == 0
     assert address["PARLEY_MODEL__BASE_URL"] in findings["server"]["found"]
     assert "hush" not in json.dumps(findings)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_messages_are_not_said_to_stay_where_a_channel_carries_them(
+    language: str, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_MODEL__GENERATOR", "auto")
+    told = Texts(language).get("doctor.no_server")
+    assert check_server(Patient(load(), Texts(language), {})).found == told
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "1:x")
+    found = check_server(Patient(load(), Texts(language), {})).found
+    assert found != told
+    assert "telegram" in found
 
 
 # -- what is kept -------------------------------------------------------------------------------------------

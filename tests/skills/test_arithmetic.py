@@ -77,7 +77,7 @@ def test_a_sum_comes_out_as_people_mean_it(text: str, result: str) -> None:
         ("20°C to F", "68 °F"),
         ("20 degrees celsius in fahrenheit", "68 °F"),
         ("-40 °F to °C", "-40 °C"),
-        ("100 km/h to m/s", "≈ 27.7777777778 m/s"),
+        ("100 km/h to m/s", "≈ 27.7778 m/s"),
         ("3 m * 2 m", "6 m²"),
         ("10 km / 2 h", "5 km/h"),
         ("6 m / 2 m", "3"),

@@ -8,7 +8,7 @@ from typing import Any
 
 NAMES = {"°c": "degC", "°f": "degF", "°": "degree", "jin": "jin", "c": "degC", "f": "degF"}
 """What pint calls otherwise; a bare C or F behind a number is a temperature to people, not a charge."""
-OURS = ("jin = 0.5 * kilogram", "@alias liter = litre = litres", "@alias mile = mi")
+OURS = ("jin = 0.5 * kilogram",)
 NEVER = frozenset(["a", "an", "the", "is", "and", "b", "e", "k", "u", "x", "at", "are", "as"])
 """Words and letters that pint would take for a unit, and people do not mean so."""
 

@@ -10,6 +10,8 @@ from bot.skills.arithmetic.evaluating import Value
 
 MOST_DECIMALS = 12
 ROUNDED = Context(prec=12)
+MEASURED_DIGITS = 6
+"""Of an amount of a unit that has no end: nobody measures finer."""
 LONGEST_INTEGER = 1000
 LARGEST_DENOMINATOR = 1000
 GROUPED_FROM = 5
@@ -22,7 +24,7 @@ def written(value: Value) -> str:
     if is_percentage:
         number *= 100
     exact = _exact(number) if value.is_exact else None
-    told = exact if exact is not None else f"≈ {_rounded(number)}"
+    told = exact if exact is not None else f"≈ {_rounded(number, is_amount=value.unit is not None)}"
     if value.is_exact and exact is None and value.unit is None and number.denominator <= LARGEST_DENOMINATOR:
         told += f" ({number.numerator}/{number.denominator})"
     return told + ("%" if is_percentage else "") + (f" {units.shown(value.unit)}" if value.unit is not None else "")
@@ -48,8 +50,10 @@ def _grouped(digits: str) -> str:
     return f"{int(digits):,}" if GROUPED_FROM <= len(digits) <= 60 else digits
 
 
-def _rounded(number: Fraction) -> str:
+def _rounded(number: Fraction, *, is_amount: bool) -> str:
     rounded = ROUNDED.divide(Decimal(number.numerator), Decimal(number.denominator)).normalize(ROUNDED)
+    if is_amount:  # its whole part stays whole
+        rounded = rounded.normalize(Context(prec=min(max(MEASURED_DIGITS, rounded.adjusted() + 1), ROUNDED.prec)))
     if -6 <= rounded.adjusted() < 15:
         whole, _, part = f"{rounded:f}".partition(".")
         sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
