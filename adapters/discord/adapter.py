@@ -20,11 +20,13 @@ from adapters.discord.rest import CAPABILITIES, EPHEMERAL, OVER, Rest, offered, 
 from adapters.history import History
 from adapters.menus import Held, Menus, held
 from bot.channel import CommandInfo, Content, Intake, Receipt, Update
+from bot.errors import Rejected, Unreachable
 from bot.patience import Patience, Sleep
 from bot.texts import Texts
 from bot.types import Address, Attachment
 
 logger = logging.getLogger(__name__)
+INTENTS_REFUSED = "discord.intents_refused"
 READS_CONTENT = 1 << 18 | 1 << 19
 Id = Annotated[str, Field(pattern=r"^\d+$")]
 
@@ -75,11 +77,17 @@ class DiscordAdapter:
     async def _listen(self, receiver: Receiver) -> None:
         """One connection, until something breaks that it cannot mend."""
         self._application = await self._rest.call("GET", "/oauth2/applications/@me")  # switches may have been moved
-        for remark in await self.remarks():
+        for remark in (remarks := await self.remarks()):
             logger.warning(Texts("en").get(remark))
         self._gateway = receiver.gateway = self._new_gateway()
         self._gateway.hear = receiver.hear
-        await self._gateway.listen(self._config.token.get_secret_value())
+        try:
+            await self._gateway.listen(self._config.token.get_secret_value())
+        except Rejected as error:
+            self._application = await self._rest.call("GET", "/oauth2/applications/@me")
+            if error.key != INTENTS_REFUSED or remarks or not await self.remarks():
+                raise
+            raise Unreachable("a switch was moved", key="discord.unreachable") from None
 
     def _new_gateway(self) -> Gateway:
         config, reads_content = self._config, bool(self._application["flags"] & READS_CONTENT)

@@ -17,6 +17,7 @@ from bot.texts import Texts
 from tests.adapters.discord.scripted import adapter_for, scene
 from tests.servers.discord_faults import Fail
 from tests.servers.discord_server import DiscordServer
+from tests.servers.discord_world import MESSAGE_CONTENT
 
 
 def test_it_is_found_by_its_name() -> None:
@@ -58,6 +59,18 @@ async def test_a_connection_that_is_refused_for_good_ends_with_what_to_do(
             await asyncio.wait_for(running, 10)
     assert says in str(told.value)
     assert told.value.told(Texts("zh")) != str(told.value)
+
+
+async def test_a_switch_that_is_moved_off_while_it_runs_is_lived_with(
+    server: DiscordServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scene(server) as on:
+        server.bot().granted &= ~MESSAGE_CONTENT
+        server.gateway.close(4014)
+        await server.wait_until(lambda: server.gateway.counted["identify"] == 2 and server.gateway.connected())
+        on.ann.says(on.direct, "Hello")
+        await on.intake.said("Hello")
+    assert "Message Content Intent is off" in caplog.text
 
 
 # -- what does not ------------------------------------------------------------------------------------------
