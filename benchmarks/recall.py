@@ -79,7 +79,7 @@ async def say(books: Books, sample: Mapping[str, Any]) -> tuple[int, dict[str, i
 
 def _text_of(turn: Mapping[str, Any]) -> str:
     caption = turn.get("blip_caption")
-    return f"{turn['text']} [{caption}]" if caption else str(turn["text"])
+    return f"[{caption}] {turn['text']}" if caption else str(turn["text"])
 
 
 def evidence_of(question: Mapping[str, Any], ids: Mapping[str, int]) -> set[int]:

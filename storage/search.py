@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, TextClause, delete, insert, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, TextClause, delete, func, insert, select, text
 
 from bot.memory.index import Embedding, Entry, Ids, StampedEntry, Unread
 from bot.types import Turn
@@ -47,6 +47,7 @@ _ONE_WRITER = text("LOCK TABLE turn_index IN SHARE ROW EXCLUSIVE MODE")
 _MERGE = text("INSERT INTO turn_words (turn_words, rank) VALUES ('merge', :pages)")
 
 _previous = turns.alias("previous")
+_PREVIOUS_SPEAKER = func.coalesce(_previous.c.speaker, _previous.c.author_name).label("previous_speaker")
 _ENTRIES = select(*(turn_index.c[name] for name in StampedEntry._fields)).order_by(turn_index.c.stamp)
 
 
@@ -127,14 +128,14 @@ class SqlSearchIndex:
 def _read_anew(marks: Table) -> Select[Any]:
     """The turns that `marks` names, each with the stamp there and with what was said before it."""
     return (
-        select(turns, marks.c.stamp, _previous.c.text.label("previous_text"))
+        select(turns, marks.c.stamp, _previous.c.text.label("previous_text"), _PREVIOUS_SPEAKER)
         .join(marks, marks.c.turn_id == turns.c.id)
         .outerjoin(_previous, _previous.c.id == turns.c.parent_id)
     )
 
 
 def _unread_of(row: Any) -> Unread:
-    return Unread(row.stamp, turn_of(row), row.previous_text or "")
+    return Unread(row.stamp, turn_of(row), row.previous_text or "", row.previous_speaker or "")
 
 
 def _enter(connection: Connection, entries: Sequence[Entry]) -> None:

@@ -36,7 +36,7 @@ class Mark(IntFlag):
     DATED = 2
     """It says when something was or will be."""
     NAMES = 4
-    """It names somebody or something."""
+    """It names somebody or something besides those who talk."""
     ASSISTANT = 8
     """The assistant said it."""
 
@@ -49,6 +49,7 @@ class Unread:
     """Of this state of the turn: what is made of it is kept only as long as there is no later one."""
     turn: Turn
     previous: str = ""
+    previous_speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

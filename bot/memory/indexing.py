@@ -88,7 +88,8 @@ def entry_of(unread: Unread) -> Entry:
         previous_id=turn.parent_id or 0,
         said_at=turn.at,
         speaker="" if turn.role is Role.ASSISTANT else turn.speaker or author,
-        marks=marks_of(turn.text) | (Mark.ASSISTANT if turn.role is Role.ASSISTANT else Mark(0)),
+        marks=marks_of(turn.text, besides=(turn.speaker or author, unread.previous_speaker))
+        | (Mark.ASSISTANT if turn.role is Role.ASSISTANT else Mark(0)),
         length=len(terms),
         terms=" ".join(terms),
     )

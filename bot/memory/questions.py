@@ -55,7 +55,7 @@ _WHEN = re.compile(
     r"|什么时候|何时|哪[天年]|几[号点月]|多久",
     re.IGNORECASE,
 )
-_WHO = re.compile(r"^\W*(who|where|which)\b|\bname\b|谁|哪[里儿个位些]|什么地方|名字", re.IGNORECASE)
+_WHO = re.compile(r"^\W*(who|where|which)\b|\bname[ds]?\b|谁|哪[里儿个位些]|什么地方|名字", re.IGNORECASE)
 _ASKER = re.compile(r"\b(i|my|me|mine|i'm|i've)\b|我", re.IGNORECASE)
 _ASSISTANT = re.compile(
     r"\b(did|have|had|were|do|what|that) you\b|\byour (answer|advice|suggestion|reply)\b|你(?:说|建议|回答|告诉)",
@@ -118,12 +118,13 @@ def understood(text: str, *, names: Collection[str], now: datetime) -> Question:
     )
 
 
-def marks_of(text: str) -> Mark:
-    """What can be told from a text without a question."""
+def marks_of(text: str, *, besides: Collection[str] = ()) -> Mark:
+    """What can be told from a text without a question; `besides` are those who talk, whose names are in many."""
     marks = Mark.ASKS if _ENDS_ASKING.search(text[-50:]) else Mark(0)
     if _DATED.search(text):
         marks |= Mark.DATED
-    return marks | Mark.NAMES if _NAME.search(text) else marks
+    talking = {word for name in besides for word in name.split()}
+    return marks | Mark.NAMES if any(found[0] not in talking for found in _NAME.finditer(text)) else marks
 
 
 # -- names --------------------------------------------------------------------------------------------------

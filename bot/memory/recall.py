@@ -37,7 +37,7 @@ COMMON_TURNS, COMMON_SHARE = 5000, 0.02
 K1, B = 0.9, 0.4
 LONGEST = 48
 """Terms beyond which a turn counts as no longer."""
-LEAST_COSINE = 0.25
+LEAST_COSINE = 0.15
 """A turn that shares no term with the question, and no time, is a result only from here on."""
 ENTRIES_AT_ONCE = 20_000
 SPARE = 2
