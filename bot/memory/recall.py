@@ -19,7 +19,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.memory.index import WIDTH, Embedder, Floats, Ids, Mark, SearchIndex
+from bot.memory.index import WIDTH, Embedder, Floats, Ids, Mark, SearchIndex, StampedEntry
 from bot.memory.indexing import READ_AT_ONCE, Indexer
 from bot.memory.questions import Question, understood
 from bot.memory.shelf import Shelf
@@ -30,7 +30,7 @@ Mask = NDArray[np.bool_]
 FEW = 2000
 """Turns that are all compared; of more, those that have rare terms of the question, or are near it."""
 MOST_BY_TERMS, MOST_BY_MEANING, MOST_BY_TIME = 1000, 500, 500
-MOST_EXACT = 120
+MOST_EXACT = 80
 """Turns whose vectors are read, rather than their signs alone."""
 COMMON_TURNS, COMMON_SHARE = 5000, 0.02
 """A term that more turns have than either is passed over, if the question has a rarer one."""
@@ -136,13 +136,18 @@ class Recall:
 
     async def catch_up(self, *, besides: Collection[int] = ()) -> None:
         """Know of everything that was said: what nobody has read yet is read, newest first, as far as that is quick."""
-        unread = await self._index.unread(limit=READ_AT_ONCE)
-        if any(each.turn.id not in besides for each in unread):
-            await self._indexer.read()
-        model = self._embedder.name if self._embedder else ""
         async with self._lock:
-            while entries := await self._index.entries(after=self._shelf.stamp, limit=ENTRIES_AT_ONCE):
+            unread, entries = await asyncio.gather(self._index.unread(limit=READ_AT_ONCE), self._new_entries())
+            if any(each.turn.id not in besides for each in unread):
+                await self._indexer.read()
+                entries = await self._new_entries()
+            while entries:
+                model = self._embedder.name if self._embedder else ""
                 await asyncio.to_thread(self._shelf.put, entries, model)
+                entries = await self._new_entries()
+
+    async def _new_entries(self) -> list[StampedEntry]:
+        return await self._index.entries(after=self._shelf.stamp, limit=ENTRIES_AT_ONCE)
 
     # -- what is compared -----------------------------------------------------------------------------------
 
