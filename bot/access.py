@@ -294,6 +294,7 @@ class Access:
                     address.chat,
                     at=now,
                     valid_seconds=valid.total_seconds(),
+                    language=message.language or person.language,
                 )
             except ValueError:  # somebody else has that one
                 continue

@@ -51,6 +51,14 @@ async def open_requests(roll: Roll, *, at: datetime, valid_seconds: float) -> li
     return [request for request in await roll.codes() if request.created_at > oldest]
 
 
+async def requests_of(
+    roll: Roll, channel: str, person_id: str, *, at: datetime, valid_seconds: float
+) -> list[PairingRequest]:
+    """What the person still waits for, on any account of the channel."""
+    found = await open_requests(roll, at=at, valid_seconds=valid_seconds)
+    return [request for request in found if (request.channel, request.person_id) == (channel, person_id)]
+
+
 async def admit(roll: Roll, request: PairingRequest, standing: Standing, *, at: datetime) -> Standing:
     """Put the person who asked on the roll; how they stand now.
 
@@ -88,6 +96,11 @@ def told_admission(request: PairingRequest, standing: Standing, texts: Texts, *,
         Standing.BLOCKED: "access.still_blocked",
     }[standing]
     return texts.get(key, name=shown_name(request, texts, markdown=markdown), person=person_of(request))
+
+
+def told_person(request: PairingRequest, language: str) -> str:
+    """What the person themselves is told once they are let in: in what they speak, else in `language`."""
+    return Texts(request.language or language).get("access.paired")
 
 
 def told_requests(requests: Sequence[PairingRequest], texts: Texts, zone: tzinfo, *, markdown: bool = False) -> str:

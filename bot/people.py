@@ -49,6 +49,8 @@ class PairingRequest:
     chat: str
     """Where to tell them that they were let in."""
     created_at: datetime
+    language: str = ""
+    """What they speak; empty where that is not known."""
 
 
 class Roll(Protocol):
@@ -86,6 +88,7 @@ class Roll(Protocol):
         *,
         at: datetime,
         valid_seconds: float = CODE_VALID_SECONDS,
+        language: str = "",
     ) -> str:
         """Keep `code` for the person, unless they have one that is still good; the code that is good now.
 

@@ -72,13 +72,14 @@ class SqlRoll:
         *,
         at: datetime,
         valid_seconds: float = CODE_VALID_SECONDS,
+        language: str = "",
     ) -> str:
         """Keep `code` for the person, unless they have one that is still good; the code that is good now.
 
         Raises:
             ValueError: `code` is somebody else's, and still good; draw another.
         """
-        request = PairingRequest(code, channel, account, person_id, name, chat, at)
+        request = PairingRequest(code, channel, account, person_id, name, chat, at, language)
 
         def store(connection: Connection) -> str:
             connection.execute(delete(pairing_codes).where(pairing_codes.c.created_at <= _before(at, valid_seconds)))
@@ -140,7 +141,8 @@ def _rank(member: Member) -> tuple[bool, str, str, str, str]:
 
 
 def _request_of(row: Row[Any]) -> PairingRequest:
-    return PairingRequest(row.code, row.channel, row.account, row.person_id, row.name, row.chat, row.created_at)
+    who = (row.channel, row.account, row.person_id, row.name)
+    return PairingRequest(row.code, *who, row.chat, row.created_at, row.language or "")
 
 
 def _row_of(request: PairingRequest) -> dict[str, object]:
@@ -152,4 +154,5 @@ def _row_of(request: PairingRequest) -> dict[str, object]:
         "name": request.name,
         "chat": request.chat,
         "created_at": request.created_at,
+        "language": request.language,
     }

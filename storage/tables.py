@@ -264,6 +264,7 @@ pairing_codes = Table(
     Column("name", Text, nullable=False),
     Column("chat", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("language", Text),
     UniqueConstraint("channel", "account", "person_id"),
 )
 

@@ -51,6 +51,7 @@ class FakeRoll:
         *,
         at: datetime,
         valid_seconds: float = CODE_VALID_SECONDS,
+        language: str = "",
     ) -> str:
         good = [request for request in self.requests if at - request.created_at < timedelta(seconds=valid_seconds)]
         for request in good:
@@ -58,7 +59,7 @@ class FakeRoll:
                 return request.code
         if any(request.code == code for request in good):
             raise ValueError(code)
-        self.requests.append(PairingRequest(code, channel, account, person_id, name, chat, at))
+        self.requests.append(PairingRequest(code, channel, account, person_id, name, chat, at, language))
         return code
 
     async def take_code(

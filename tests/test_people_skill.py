@@ -96,6 +96,19 @@ async def test_whoever_was_let_in_is_told_where_there_is_a_way() -> None:
     assert "You have been let in" in text
 
 
+async def test_whoever_was_let_in_is_told_in_what_they_speak() -> None:
+    roll = FakeRoll()
+    await roll.open_code("ABCD2345", "telegram", "mybot", "7", "Ann", "7", at=NOON, language="zh")
+    _, act = await Chat(roll).say("/pair ABCD2345")
+    assert act.slots["text"] == Texts("zh").get("access.paired")
+
+
+async def test_people_are_not_changed_in_a_chat_and_that_is_said() -> None:
+    told, act = await Chat(await waiting()).say("/people remove telegram:7")
+    assert "in the terminal" in told
+    assert act == Act("reject", {"reason": "only_listed"})
+
+
 async def test_a_code_is_good_once() -> None:
     there = Chat(await waiting())
     await there.say("/pair ABCD2345")

@@ -8,7 +8,7 @@ import asyncio
 from bot.access import AccessSettings
 from bot.errors import ParleyError
 from bot.ledger import Ledger
-from bot.pairing import admit, has_owner, normal_code, open_requests, told_admission, told_requests
+from bot.pairing import admit, has_owner, normal_code, open_requests, told_admission, told_person, told_requests
 from bot.people import PairingRequest, Roll, Standing
 from bot.texts import Texts, system_language
 from bot.types import Address
@@ -65,7 +65,7 @@ async def _let_in(roll: Roll, ledger: Ledger, arguments: argparse.Namespace) -> 
     if standing is Standing.BLOCKED:
         return 1
     place = Address(request.channel, request.chat, request.account)
-    await post(ledger, place, arguments.texts.get("access.paired"), at=now)
+    await post(ledger, place, told_person(request, arguments.texts.language), at=now)
     return 0
 
 

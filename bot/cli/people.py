@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Iterator
+from datetime import datetime
 
+from bot.access import AccessSettings
 from bot.config import AccessSection
 from bot.errors import ParleyError
-from bot.pairing import ANY_ACCOUNT, told_member
-from bot.people import Member, Roll, Standing
+from bot.ledger import Ledger
+from bot.pairing import ANY_ACCOUNT, requests_of, told_member, told_person
+from bot.people import Member, PairingRequest, Roll, Standing
 from bot.texts import Texts, system_language
+from bot.types import Address
 
 ACTIONS = {"allow": Standing.ALLOWED, "block": Standing.BLOCKED, "owner": Standing.OWNER, "remove": None}
 CONFIGURED = {"owners": Standing.OWNER, "allowed": Standing.ALLOWED, "blocked": Standing.BLOCKED}
@@ -42,7 +46,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     from storage import open_books
 
     async with open_books(arguments.configuration.database_url) as books:
-        await (_change(books.roll, arguments) if arguments.action else _list(books.roll, arguments))
+        await (_change(books.roll, books.ledger, arguments) if arguments.action else _list(books.roll, arguments))
 
 
 async def _list(roll: Roll, arguments: argparse.Namespace) -> None:
@@ -60,7 +64,7 @@ def _told_configured(section: AccessSection, texts: Texts) -> Iterator[str]:
             yield texts.get("access.configured", standing=texts.get(f"access.standing_{standing}"), person=person)
 
 
-async def _change(roll: Roll, arguments: argparse.Namespace) -> None:
+async def _change(roll: Roll, ledger: Ledger, arguments: argparse.Namespace) -> None:
     from bot.app import clock_of
 
     person, standing, texts = arguments.person, ACTIONS[arguments.action], arguments.texts
@@ -71,15 +75,29 @@ async def _change(roll: Roll, arguments: argparse.Namespace) -> None:
     if not known and standing is None:
         raise ParleyError("access.not_on_roll", person=person)
     now = clock_of(arguments.configuration).now()
-    for account, name in _entries(known):
+    valid_seconds = AccessSettings(**arguments.configuration.settings.access.model_dump()).pairing_minutes * 60
+    requests = await requests_of(roll, channel, person_id, at=now, valid_seconds=valid_seconds)
+    for account, name in _entries(known, requests):
         await roll.set_standing(channel, account, person_id, name, standing, at=now)
     print(texts.get(f"access.set_{standing.value if standing else 'none'}", person=person))
     _tell_configured(arguments.configuration.settings.access, person, standing, texts)
+    if standing in (Standing.ALLOWED, Standing.OWNER):
+        for request in requests:
+            await roll.take_code(request.code, at=now, valid_seconds=valid_seconds)
+            await _tell_person(request, ledger, texts.language, at=now)
 
 
-def _entries(known: list[Member]) -> list[tuple[str, str]]:
+async def _tell_person(request: PairingRequest, ledger: Ledger, language: str, *, at: datetime) -> None:
+    from bot.app import post
+
+    place = Address(request.channel, request.chat, request.account)
+    await post(ledger, place, told_person(request, language), at=at)
+
+
+def _entries(known: list[Member], requests: list[PairingRequest]) -> list[tuple[str, str]]:
     """Account and name of every entry of the person; of somebody new, one for all accounts."""
-    return [(member.account, member.name) for member in known] or [(ANY_ACCOUNT, "")]
+    asked = next((request.name for request in requests), "")
+    return [(member.account, member.name or asked) for member in known] or [(ANY_ACCOUNT, asked)]
 
 
 def _tell_configured(section: AccessSection, person: str, standing: Standing | None, texts: Texts) -> None:

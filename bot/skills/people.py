@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.pairing import admit, normal_code, open_requests, person_of, told_admission, told_member, told_requests
+from bot.pairing import (
+    admit,
+    normal_code,
+    open_requests,
+    person_of,
+    told_admission,
+    told_member,
+    told_person,
+    told_requests,
+)
 from bot.people import PairingRequest, Roll, Standing
 from bot.protocols import Command, Reply
 from bot.skills.context import SkillContext
@@ -30,6 +39,8 @@ class PeopleSkill:
     async def _act(self, context: SkillContext, roll: Roll) -> tuple[str, Act]:
         if context.understanding.name.endswith("pair"):
             return await (self._let_in(context, roll) if context.argument else _list_requests(context, roll))
+        if context.argument:
+            return context.texts.get("access.only_listed"), Act("reject", {"reason": "only_listed"})
         return await _list_people(context, roll)
 
     async def _let_in(self, context: SkillContext, roll: Roll) -> tuple[str, Act]:
@@ -43,7 +54,7 @@ class PeopleSkill:
         text = told_admission(request, standing, context.texts, markdown=True)
         if standing is Standing.BLOCKED:
             return text, Act("reject", {"reason": "blocked"})
-        news = context.texts.get("access.paired")
+        news = told_person(request, context.language)
         if context.tell:
             await context.tell(Address(request.channel, request.chat, request.account), news)
         return text, _admission(request, standing, news)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision; what the tables of `storage.tables` are."""
 
 OUR_TABLES = frozenset({"alembic_version", "conversations", "turns"})

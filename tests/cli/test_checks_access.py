@@ -45,7 +45,7 @@ def test_pairing_without_an_owner_is_warned_of_with_the_way_to_become_one(home: 
 def test_pairing_with_a_configured_owner_is_well() -> None:
     finding = look('[channels.telegram]\n[access]\nowners = ["telegram:7"]')
     assert (finding.status, finding.mend) == (Status.OK, "")
-    assert "telegram: unknown people get a code that an owner confirms, with an owner" in finding.found
+    assert "telegram: unknown people get a code that has to be confirmed, and there is an owner" in finding.found
 
 
 def test_pairing_with_an_owner_on_the_roll_is_well(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from bot.access import Access, AccessSettings, Allowed, Pairing, Silent, Verdict
 from bot.cli import main
 from bot.config import load
 from bot.people import Roll, Standing
+from bot.texts import Texts
 from bot.types import Address, Message, Person
 from storage import open_books
 
@@ -30,19 +31,33 @@ def on_roll(work: Callable[[Roll], Awaitable[T]]) -> T:
     return asyncio.run(open_and_work())
 
 
-def ask(person: str = "7", name: str = "Ann", *, minutes_ago: int = 0, channel: str = "telegram") -> str:
+def ask(
+    person: str = "7", name: str = "Ann", *, minutes_ago: int = 0, channel: str = "telegram", language: str = ""
+) -> str:
     """The code that a stranger gets who wrote then."""
-    verdict = write(person, name, minutes_ago=minutes_ago, channel=channel)
+    verdict = write(person, name, minutes_ago=minutes_ago, channel=channel, language=language)
     assert isinstance(verdict, Pairing)
     return verdict.code
 
 
-def write(person: str = "7", name: str = "Ann", *, minutes_ago: int = 0, channel: str = "telegram") -> Verdict:
+def write(
+    person: str = "7", name: str = "Ann", *, minutes_ago: int = 0, channel: str = "telegram", language: str = ""
+) -> Verdict:
     """What is decided about a private message."""
     at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
-    message = Message(Address(channel, person, "mybot"), Person(person, name), "hi", at)
+    message = Message(Address(channel, person, "mybot"), Person(person, name, language), "hi", at)
     settings = AccessSettings(**load().settings.access.model_dump())
     return on_roll(lambda roll: Access(roll, settings, now=lambda: at).decide(message))
+
+
+def posted() -> list[str]:
+    """What is on its way to people."""
+
+    async def read() -> list[str]:
+        async with open_books(load().database_url) as books:
+            return [parcel.content.text for parcel in await books.ledger.parcels()]
+
+    return asyncio.run(read())
 
 
 def configure(text: str) -> None:
@@ -130,6 +145,14 @@ def test_somebody_who_was_blocked_since_is_not_let_in(capsys: pytest.CaptureFixt
     assert isinstance(write("7"), Silent)
 
 
+@pytest.mark.parametrize(("language", "news"), [("zh-hans", "zh"), ("en", "en"), ("", "en")])
+def test_whoever_is_let_in_is_told_so_in_their_own_language(
+    language: str, news: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, "pair", ask("7", language=language))
+    assert posted() == [Texts(news).get("access.paired")]
+
+
 # -- people -------------------------------------------------------------------------------------------------
 
 
@@ -144,6 +167,17 @@ def test_people_are_let_in_and_out_by_hand(capsys: pytest.CaptureFixture[str]) -
         assert isinstance(found, Silent) if verdict is Silent else found == verdict
     told(capsys, "people", "remove", "telegram:7")
     assert isinstance(write("7"), Pairing)
+
+
+@pytest.mark.parametrize("action", ["allow", "owner"])
+def test_somebody_who_waits_can_be_let_in_by_their_id_and_is_told_so(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask("7", "Ann", language="zh")
+    told(capsys, "people", action, "telegram:7")
+    assert posted() == [Texts("zh").get("access.paired")]
+    assert "Ann (telegram:7)" in told(capsys, "people")
+    assert told(capsys, "pair") == "Nobody is waiting to be let in.\n"
 
 
 def test_somebody_who_was_paired_can_be_blocked_and_keeps_their_name(capsys: pytest.CaptureFixture[str]) -> None:
