@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl
 
+from adapters.account import Account
 from adapters.telegram import sending
 from adapters.telegram.receiving import Receiver
 from adapters.telegram.updates import Translator
@@ -19,16 +20,11 @@ from bot.types import Address, Attachment
 class TelegramAdapter:
     """One bot. Enter it, which asks Telegram who it is; then run it."""
 
-    class Config(BaseModel):
+    class Config(Account):
         """The table of the channel; `docs/telegram.md` tells what the keys mean."""
 
-        model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-        token: SecretStr = Field(min_length=1)
-        names: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-        longest_download_bytes: int = Field(20_000_000, ge=1)
         base_url: str = "https://api.telegram.org/bot"
         base_file_url: str = ""
-        proxy: str = Field("", pattern=r"^(https?://.+)?$")
         webhook_url: HttpUrl | None = None
         webhook_listen: str = Field("", pattern=r"^(.+:\d+)?$")
 
