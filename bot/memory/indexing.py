@@ -25,8 +25,8 @@ from bot.types import Role
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 200
-EMBEDDED_AT_ONCE = 16
-"""Small, so that a reply that needs the processor waits for a tenth of a second at most."""
+EMBEDDED_AT_ONCE = 8
+"""Small, so that a reply that needs the processor soon has it to itself again."""
 PAUSE_SECONDS = 5.0
 PAUSES_UNTIDIED = 720
 """An hour: tidying writes most of the full text anew."""
