@@ -22,12 +22,12 @@ from rich.console import Console
 
 from adapters.console_typing import typing_ahead
 from adapters.terminal_markdown import MarkdownStream, dim
-from bot.protocols import Command, Partner, Reply
+from bot.protocols import Command, Immediate, Partner, Reply
 from bot.texts import Texts
 from bot.types import Address, Failed, Finished, Message, Person, ReasoningDelta, Status, TextDelta, TurnState
 
 QUIT = Command("quit")
-STOP = Command("stop", immediate=True, told="console.stop")
+STOP = Command("stop", immediate=Immediate.ALWAYS, told="console.stop")
 """The one that everybody knows, with the key that does so, too."""
 PROMPT = "❯ "
 STOP_AGAIN_SECONDS = 0.05

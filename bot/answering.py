@@ -113,16 +113,24 @@ class Answering:
 
     async def failed(self, arrivals: Sequence[Arrival], texts: Texts) -> list[ParcelDraft]:
         """Say that a reply failed, in the place of what was shown of it."""
-        message, shown = arrivals[-1].update.message, list[Parcel]()
+        shown = list[Parcel]()
         with suppress(StorageError):
             shown = await self._channel.ledger.previews([each.id for each in arrivals])
+        targets = [each.receipt for each in shown if each.receipt]
+        return self.drafts([Content(texts.get("errors.unexpected"))], arrivals[-1], targets=targets)
+
+    def drafts(
+        self, contents: Sequence[Content], arrival: Arrival, *, targets: Sequence[str] = ()
+    ) -> list[ParcelDraft]:
+        """What is said in answer to the arrival, in the place of `targets` or of what holds its place."""
+        message = arrival.update.message
         return drafts_of(
-            [Content(texts.get("errors.unexpected"))],
+            contents,
             message.address,
-            targets=[each.receipt for each in shown if each.receipt] or placeholders(message),
+            targets=targets or placeholders(message),
             can_delete=self._channel.adapter.capabilities.can_delete,
             reply_to=reply_target(message),
-            arrival_id=arrivals[-1].id,
+            arrival_id=arrival.id,
         )
 
     async def at_once(self, reply: Reply, message: Message, texts: Texts) -> list[Content]:

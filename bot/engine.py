@@ -136,7 +136,7 @@ class Engine:
         Closing the reply early, or cancelling the task that reads it, stops the turn; what was said is kept.
         """
         turn = RunningTurn()
-        if (command := self._named(message)) and command.immediate:
+        if (command := self._named(message)) and command.is_immediate(message):
             events = self._at_once(message, turn)
         else:
             events = self._in_lane(message, turn, lambda: self._reply(message, turn, earlier))

@@ -11,11 +11,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 
 from bot.access import Access, Allowed, Pairing, Refused
-from bot.answering import Answering, ExchangeSettings, interrupt, placeholders, reply_target
+from bot.answering import Answering, ExchangeSettings, interrupt, placeholders
 from bot.attachments import Attachments, kept_names
 from bot.channel import Content, Update, UpdateKind
 from bot.delivery.parcels import drafts_of
@@ -24,10 +25,13 @@ from bot.errors import StorageError
 from bot.gestures import Gestures, Rate
 from bot.heard import Heard
 from bot.lane import Lane, with_message
+from bot.lanes import Lanes
 from bot.ledger import Arrival, ParcelDraft
 from bot.leftovers import MOST_ATTEMPTS, LeftOvers
 from bot.places import Places, Setting
-from bot.protocols import Partner, Reply
+from bot.protocols import Command, Partner, Reply
+from bot.speakers import harmless
+from bot.spoken import Spoken
 from bot.texts import Texts
 from bot.types import Address, Message
 from bot.understanding.commands import command_name
@@ -35,7 +39,6 @@ from bot.understanding.commands import command_name
 logger = logging.getLogger(__name__)
 
 STORAGE_RETRY_SECONDS = 2.0
-KNOWN_LANGUAGES = 10_000
 
 
 class Exchange:
@@ -77,7 +80,8 @@ class Exchange:
         self._answering = Answering(channel, settings)
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
-        self._languages: dict[str, str] = {}
+        self._spoken = Spoken(settings.language)
+        self._beside = Lanes(max_pending=None)
         self._arrived: deque[Arrival] = deque()
         self._admits = False
         self._left_over = LeftOvers(channel, partner, self._answering, trial)
@@ -134,14 +138,15 @@ class Exchange:
             return arrival
         is_press = update.kind is UpdateKind.CHOICE
         message = replace(update.message, text="") if is_press else update.message
-        # to stop something must be possible however much was said
         place = await self._places.of(message)
         message = replace(message, language=place.get(Setting.LANGUAGE))
-        verdict = await self._access.decide(message, place, counts=counts and not self._is_immediate(message.text))
+        command = self._named(message)
+        counts = counts and not (command and command.unlimited)
+        verdict = await self._access.decide(message, place, counts=counts)
         if isinstance(verdict, Allowed):
             admitted = replace(update.message, is_from_owner=verdict.is_owner, language=message.language)
             return with_message(arrival, admitted)
-        texts = self._texts(message)
+        texts = self._spoken.texts(message)
         if is_press:
             self._spawn(self._gestures.acknowledge(update, texts.get("delivery.not_yours")))
         text = verdict.told(texts) if isinstance(verdict, Refused | Pairing) and not is_press else ""
@@ -150,10 +155,10 @@ class Exchange:
 
     async def _take_in(self, arrival: Arrival) -> None:
         update = arrival.update
-        self._remember_language(update.message)
+        self._spoken.remember(update.message)
         if arrival.attempts >= MOST_ATTEMPTS:
             self._queue(arrival)
-        elif update.kind is UpdateKind.MESSAGE and self._is_immediate(update.message.text):
+        elif update.kind is UpdateKind.MESSAGE and self._is_immediate(update.message):
             self._spawn(self._answer_at_once(arrival))
         elif update.kind in (UpdateKind.MESSAGE, UpdateKind.EDIT, UpdateKind.DELETION):
             self._queue(arrival)
@@ -194,18 +199,21 @@ class Exchange:
         return self._settings.restarts or age < self._settings.burst_seconds
 
     async def _refuse(self, lane: Lane, arrival: Arrival, limit: int) -> None:
-        """Too much waits there: say so once, until the lane has room again."""
-        text = self._texts(arrival.update.message).get("errors.busy", pending=limit)
-        contents = [] if lane.is_full else [Content(text)]
-        lane.is_full = True
-        await self._finish([arrival.id], arrival, contents)
+        """Too much waits there: say so, at length once until the lane has room again, and name what is left out."""
+        message, key = arrival.update.message, "delivery.left_out_too" if lane.is_full else "delivery.left_out"
+        texts, lane.is_full = self._spoken.texts(message), True
+        said = harmless(message.text) or texts.get("commands.no_words")
+        await self._finish([arrival.id], arrival, [Content(texts.get(key, pending=limit, text=said))])
 
     # -- lanes ----------------------------------------------------------------------------------------------
 
     async def _run(self, key: str, lane: Lane) -> None:
         while lane.waiting:
-            async with self._left_over.alone(lane.waiting[0]):
-                await self._run_next(lane)
+            async with self._beside.hold(key):  # a command that was given before holds for what is said after it
+                pass
+            if lane.waiting:
+                async with self._left_over.alone(lane.waiting[0]):
+                    await self._run_next(lane)
         del self._lanes[key]
 
     async def _run_next(self, lane: Lane) -> None:
@@ -220,13 +228,13 @@ class Exchange:
             await self._channel.sleep(STORAGE_RETRY_SECONDS)
         except Exception:
             logger.exception("a turn failed in a way that nobody foresaw")
-            drafts = await self._answering.failed(lane.running, self._texts(lane.running[-1].update.message))
+            drafts = await self._answering.failed(lane.running, self._spoken.texts(lane.running[-1].update.message))
             await self._settle(lane.end_turn(), drafts)
 
     async def _turn(self, lane: Lane) -> None:
         """Answer what is running, anew whenever something joins it."""
         if lane.running[0].attempts >= MOST_ATTEMPTS:
-            drafts = await self._left_over.give_up(lane.running[0], self._texts(lane.running[0].update.message))
+            drafts = await self._left_over.give_up(lane.running[0], self._spoken.texts(lane.running[0].update.message))
             await self._settle(lane.end_turn(), drafts, are_given_up=True)
             return
         match lane.running[0].update.kind:
@@ -287,7 +295,7 @@ class Exchange:
     async def _deliver(self, reply: Reply, lane: Lane, *, targets: Sequence[str] = ()) -> bool:
         """Follow the reply and put it into the outbox; False if it is to begin anew."""
         arrivals = list(lane.running)
-        texts = self._texts(arrivals[-1].update.message)
+        texts = self._spoken.texts(arrivals[-1].update.message)
         held = placeholders(arrivals[-1].update.message)
         answer = await self._answering.follow(reply, arrivals, texts, targets=targets or held)
         if lane.restarts:
@@ -296,10 +304,14 @@ class Exchange:
         return True
 
     async def _answer_at_once(self, arrival: Arrival) -> None:
-        """A command that does not wait for what is running there."""
-        async with self._left_over.alone(arrival), self._left_over.attempt([arrival]):
+        """A command that does not wait for what is running there, but for other such commands."""
+        command, key = self._named(arrival.update.message), arrival.update.message.address.key
+        in_order = nullcontext() if command and command.unlimited else self._beside.hold(key)
+        async with in_order, self._left_over.alone(arrival), self._left_over.attempt([arrival]):
             message = await self._prepared(arrival)
-            contents = await self._answering.at_once(self._partner.respond(message), message, self._texts(message))
+            contents = await self._answering.at_once(
+                self._partner.respond(message), message, self._spoken.texts(message)
+            )
             await self._finish([arrival.id], arrival, contents)
 
     # -- what is no message ---------------------------------------------------------------------------------
@@ -312,7 +324,7 @@ class Exchange:
         update, ledger = arrival.update, self._channel.ledger
         match update.kind:
             case UpdateKind.CHOICE:
-                if said := await self._gestures.choose(update, self._texts(update.message)):
+                if said := await self._gestures.choose(update, self._spoken.texts(update.message)):
                     await self._take_in(replace(arrival, update=said))
                     return
             case UpdateKind.REACTION:
@@ -326,19 +338,8 @@ class Exchange:
 
     # -- ends -----------------------------------------------------------------------------------------------
 
-    async def _finish(
-        self, ids: Sequence[int], arrival: Arrival, contents: Sequence[Content], *, targets: Sequence[str] = ()
-    ) -> None:
-        message = arrival.update.message
-        drafts = drafts_of(
-            contents,
-            message.address,
-            targets=targets or placeholders(message),
-            can_delete=self._channel.adapter.capabilities.can_delete,
-            reply_to=reply_target(message),
-            arrival_id=arrival.id,
-        )
-        await self._settle(ids, drafts)
+    async def _finish(self, ids: Sequence[int], arrival: Arrival, contents: Sequence[Content]) -> None:
+        await self._settle(ids, self._answering.drafts(contents, arrival))
 
     async def _settle(self, ids: Sequence[int], drafts: Sequence[ParcelDraft], *, are_given_up: bool = False) -> None:
         """The one transaction that ends arrivals and begins deliveries; tried until the database takes it."""
@@ -371,22 +372,16 @@ class Exchange:
         is_heard = not said or message.is_addressed or (await self._places.of(message)).listens
         return is_heard and not message.person.is_bot
 
-    def _is_immediate(self, text: str) -> bool:
-        command = self._partner.commands.get(command_name(text) or "")
-        return command is not None and command.immediate
+    def _named(self, message: Message) -> Command | None:
+        return self._partner.commands.get(command_name(message.text) or "")
 
-    def _texts(self, message: Message) -> Texts:
-        return Texts(message.language or message.person.language or self._settings.language)
+    def _is_immediate(self, message: Message) -> bool:
+        command = self._named(message)
+        return command is not None and command.is_immediate(message)
 
     def texts_at(self, address: Address) -> Texts:
         """The language that was last spoken there."""
-        return Texts(self._languages.get(address.key) or self._settings.language)
-
-    def _remember_language(self, message: Message) -> None:
-        self._languages.pop(message.address.key, None)
-        self._languages[message.address.key] = message.language or message.person.language
-        if len(self._languages) > KNOWN_LANGUAGES:
-            del self._languages[next(iter(self._languages))]
+        return self._spoken.texts_at(address)
 
     def _spawn(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.create_task(work)

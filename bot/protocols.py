@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from bot.types import (
@@ -57,6 +58,16 @@ class Generator(Protocol):
         """Tokens of the prompt as the model sees it, chat template included."""
 
 
+class Immediate(StrEnum):
+    """When a command is answered at once, beside a reply that is running."""
+
+    ALWAYS = "always"
+    ALONE = "alone"
+    """Where it is given alone: it only shows something then."""
+    REPLYING = "replying"
+    """Where it replies to what it is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command that a skill answers, such as `/persona tutor`. What it does stands in the texts as `commands.NAME`."""
@@ -64,8 +75,10 @@ class Command:
     name: str
     argument: str = ""
     """What may follow, as shown by /help: `[NAME]`."""
-    immediate: bool = False
-    """Whether it is answered at once, beside a reply that is running."""
+    immediate: Immediate | None = None
+    """When it needs no model, changes nothing that runs, and is true whatever is answered before it."""
+    unlimited: bool = False
+    """Whether it is answered however much was said before."""
     hidden: bool = False
     """Whether no list shows it."""
     discreet: bool = False
@@ -74,6 +87,15 @@ class Command:
     """Whether the conversation goes on from the turn that the message replies to, as it does where it is talk."""
     told: str = ""
     """The key of another text that tells what it does: where a channel has more ways to do it, say."""
+
+    def is_immediate(self, message: Message) -> bool:
+        """Whether the message, which gives it, is answered beside a reply that is running."""
+        match self.immediate:
+            case Immediate.ALONE:
+                return len(message.text.split()) == 1
+            case Immediate.REPLYING:
+                return bool(message.reply_to)
+        return self.immediate is Immediate.ALWAYS
 
     @property
     def summary(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills.arithmetic.evaluating import CannotCalculate, evaluate
 from bot.skills.arithmetic.reading import CannotRead, read
 from bot.skills.arithmetic.units import is_unit
@@ -18,7 +18,7 @@ from bot.types import Act, Finished, TextDelta
 class CalculateSkill:
     """Says what something comes to."""
 
-    commands: Sequence[Command] = (Command("calc", "SUM"),)
+    commands: Sequence[Command] = (Command("calc", "SUM", immediate=Immediate.ALWAYS),)
 
     async def respond(self, context: SkillContext) -> Reply:
         """The value of what follows the command."""

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills.context import SkillContext
 from bot.types import Act, Finished, TextDelta
 
@@ -79,7 +79,10 @@ def options(text: str) -> list[str]:
 class ChanceSkill:
     """Throws and picks."""
 
-    commands: Sequence[Command] = (Command("roll", "[2d6]"), Command("choose", "A, B, C"))
+    commands: Sequence[Command] = (
+        Command("roll", "[2d6]", immediate=Immediate.ALWAYS),
+        Command("choose", "A, B, C", immediate=Immediate.ALWAYS),
+    )
 
     def __init__(self, below: DrawBelow = secrets.randbelow) -> None:
         """`below` draws a number from 0 to one less than its argument."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills.choosing import chosen_model
 from bot.skills.context import SkillContext, questions_of
 from bot.types import Act, Conversation, Finished, TextDelta, Turn
@@ -24,10 +24,10 @@ class ConversationsSkill:
 
     commands: Sequence[Command] = (
         Command("new", "[NAME]"),
-        Command("conversations", f"[NAME|{ALL}]"),
+        Command("conversations", f"[NAME|{ALL}]", immediate=Immediate.ALONE),
         Command("undo", "[NUMBER]", goes_back=True),
         Command("retry", "[MODEL]", goes_back=True),
-        Command("stop", immediate=True),
+        Command("stop", immediate=Immediate.ALWAYS, unlimited=True),
     )
 
     def respond(self, context: SkillContext) -> Reply:

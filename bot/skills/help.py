@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills.context import SkillContext
 from bot.turn import unknown_command
 from bot.types import Act, Finished, TextDelta, Understanding
@@ -14,7 +14,10 @@ from bot.understanding.commands import UNKNOWN_COMMAND, near_commands
 class HelpSkill:
     """Lists every command that the installed skills answer, or explains one."""
 
-    commands: Sequence[Command] = (Command("help", "[NAME]", immediate=True), Command("start", hidden=True))
+    commands: Sequence[Command] = (
+        Command("help", "[NAME]", immediate=Immediate.ALWAYS),
+        Command("start", immediate=Immediate.ALWAYS, hidden=True),
+    )
 
     async def respond(self, context: SkillContext) -> Reply:
         """A greeting, one command, or one line for each."""

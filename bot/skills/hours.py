@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.hours import OFF, QUIET, TIMEZONE, near_zones, quiet_of, quiet_said, scope_of, zone_name, zone_named, zone_of
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills.context import SkillContext
 from bot.types import Act, Finished, TextDelta
 
@@ -16,7 +16,10 @@ NONE = ("off", "none", "no", "关", "关闭")
 class HoursSkill:
     """Shows or changes what holds for the person, in every chat of the channel."""
 
-    commands: Sequence[Command] = (Command("timezone", "[NAME]"), Command("quiet", "[22:00-7:00|off]"))
+    commands: Sequence[Command] = (
+        Command("timezone", "[NAME]", immediate=Immediate.ALWAYS),
+        Command("quiet", "[22:00-7:00|off]", immediate=Immediate.ALWAYS),
+    )
 
     async def respond(self, context: SkillContext) -> Reply:
         """The reply of the command that was given."""

@@ -15,7 +15,7 @@ from bot.pairing import (
     told_requests,
 )
 from bot.people import PairingRequest, Roll, Standing
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills.context import SkillContext
 from bot.types import Act, Address, Finished, TextDelta
 
@@ -23,7 +23,10 @@ from bot.types import Act, Address, Finished, TextDelta
 class PeopleSkill:
     """Answers owners; anybody else is told who could."""
 
-    commands: Sequence[Command] = (Command("pair", "[CODE]", discreet=True), Command("people", discreet=True))
+    commands: Sequence[Command] = (
+        Command("pair", "[CODE]", immediate=Immediate.ALWAYS, discreet=True),
+        Command("people", immediate=Immediate.ALWAYS, discreet=True),
+    )
 
     async def respond(self, context: SkillContext) -> Reply:
         """The reply of the command that was given."""

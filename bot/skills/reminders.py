@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from bot.hours import quiet_of, zone_name, zone_of
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.reminding import Reminder, ReminderDraft, Reminders
 from bot.skills.context import SkillContext
 from bot.texts import Texts
@@ -39,9 +39,9 @@ class RemindersSkill:
     """Keeps, lists, cancels and puts off what somebody is to be reminded of."""
 
     commands: Sequence[Command] = (
-        Command("remind", "TEXT WITH TIME"),
-        Command("reminders", "[cancel N|all]"),
-        Command("snooze", "[DURATION]"),
+        Command("remind", "TEXT WITH TIME", immediate=Immediate.ALWAYS),
+        Command("reminders", "[cancel N|all]", immediate=Immediate.ALWAYS),
+        Command("snooze", "[DURATION]", immediate=Immediate.ALWAYS),
     )
 
     async def respond(self, context: SkillContext) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.errors import ParleyError
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills import places
 from bot.skills.choosing import chosen_model, short_name
 from bot.skills.context import SkillContext
@@ -16,9 +16,9 @@ class SettingsSkill:
     """Shows a setting of the conversation, or changes it; the history stays as it is."""
 
     commands: Sequence[Command] = (
-        Command("model", "[NAME]"),
-        Command("persona", "[NAME]"),
-        Command("settings", "[server] [NAME VALUE]", discreet=True),
+        Command("model", "[NAME]", immediate=Immediate.ALONE),
+        Command("persona", "[NAME]", immediate=Immediate.ALONE),
+        Command("settings", "[server] [NAME VALUE]", immediate=Immediate.ALWAYS, discreet=True),
     )
 
     def respond(self, context: SkillContext) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.protocols import Command, Reply
+from bot.protocols import Command, Immediate, Reply
 from bot.skills.context import SkillContext
 from bot.types import Act, Finished, Role, TextDelta, Turn, TurnState
 
@@ -12,7 +12,7 @@ from bot.types import Act, Finished, Role, TextDelta, Turn, TurnState
 class WhySkill:
     """`/why` about the newest answer, or about the one that the message replies to."""
 
-    commands: Sequence[Command] = (Command("why", discreet=True),)
+    commands: Sequence[Command] = (Command("why", immediate=Immediate.REPLYING, discreet=True),)
 
     async def respond(self, context: SkillContext) -> Reply:
         """What is known of the answer's making."""

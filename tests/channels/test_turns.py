@@ -10,6 +10,7 @@ import pytest
 
 from bot import channels
 from bot.channel import Update, UpdateKind
+from bot.texts import Texts
 from bot.types import Address, Message
 from bot.types import Person as Speaker
 from tests.channels.running import running, serving
@@ -82,18 +83,73 @@ async def test_a_burst_that_waited_for_the_bot_is_answered_once_and_told_to_be_o
             )
 
 
-async def test_too_many_waiting_turns_are_declined_once_and_politely(server: BotApiServer, home: Path) -> None:
+async def test_what_is_too_much_to_wait_is_declined_politely_and_named(server: BotApiServer, home: Path) -> None:
     people = [server.person(f"P{number}") for number in range(6)]
     group = server.chat_group("Crowd", *people)
     async with running(server, home, delay=SLOW, more="[chat]\nmax_pending = 2"):
         for number, person in enumerate(people):
             person.says(group, f"@parley_test_bot {LONG if number == 0 else number}")
-        await answers(server, group, 4, seconds=15)
-        declined = "There are already 2 messages waiting here. Let me answer those first, or send /stop."
+        answered = [f"P0: {LONG}", "P1: 1", "P2: 2"]
+        declined = [
+            "There are already 2 messages waiting here, so I leave this one out: “3”."
+            " Let me answer those first, or send /stop.",
+            "Left out, too: “4”.",
+            "Left out, too: “5”.",
+        ]
         await server.wait_until(
-            lambda: sorted(server.screen.from_bots(group)) == sorted([f"P0: {LONG}", "P1: 1", "P2: 2", declined]),
-            seconds=15,
+            lambda: sorted(server.screen.from_bots(group)) == sorted([*answered, *declined]), seconds=15
         )
+
+
+# -- commands that do not wait ------------------------------------------------------------------------------
+
+
+async def test_a_command_that_needs_no_model_is_answered_beside_a_running_answer_in_order(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home, delay=SLOW, more=f"{QUEUE}\nmax_pending = 1"):
+        ann.says(chat, LONG)
+        await in_the_making(server, chat)
+        ann.says(chat, "And then?")
+        for command in ("/calc 1+1", "/settings language zh", "/settings language", "/remind me in 5 hours to eat"):
+            ann.says(chat, command)
+        ann.says(chat, "/reminders")
+        shown = await answers(server, chat, 5)
+        assert "**2**" in shown[0].text or shown[0].text.endswith("2")
+        assert "zh" in shown[1].text and "zh" in shown[2].text
+        assert "eat" in shown[3].text and "eat" in shown[4].text
+        assert not any(LONG in each.text for each in shown)
+        await server.wait_until(lambda: server.screen.from_bots(chat)[-1] == "And then?")
+
+
+async def test_a_setting_that_was_given_before_a_question_holds_for_its_answer(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home):
+        ann.says(chat, "/settings language zh")
+        ann.says(chat, "/undo")
+        assert (await answers(server, chat, 2))[1].text == Texts("zh").get("commands.nothing_to_undo")
+
+
+async def test_why_about_a_question_that_is_still_answered_waits_for_the_answer(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home):
+        ann.says(chat, "Hello")
+        ann.says(chat, "/why")
+        assert "The model echo wrote it" in (await answers(server, chat, 2))[1].text
+
+
+async def test_a_change_that_waits_its_turn_is_named_when_it_is_left_out(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home, delay=SLOW, more=f"{QUEUE}\nmax_pending = 1"):
+        ann.says(chat, LONG)
+        await in_the_making(server, chat)
+        for text in ("And then?", "/persona tutor", "/undo"):
+            ann.says(chat, text)
+        shown = [each.text for each in await answers(server, chat, 2)]
+    assert "“/persona tutor”" in shown[0] and shown[1] == "Left out, too: “/undo”."
 
 
 # -- stopping -----------------------------------------------------------------------------------------------
