@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -100,6 +100,7 @@ async def dialogue_at(
     sampling: Sampling | None = None,
     reasoning: bool = False,
     shown: Shown | None = None,
+    models: Sequence[str] = ("echo", "other"),
 ) -> AsyncIterator[Dialogue]:
     generator, loads = EchoGenerator(settings=settings), list[str]()
 
@@ -117,7 +118,7 @@ async def dialogue_at(
     async with open_store(f"sqlite:///{path}") as store:
         engine = Engine(
             store=store,
-            models=Models(load, lambda name: bool(loads), lambda: ["echo", "other"], check, "echo"),
+            models=Models(load, lambda name: bool(loads), lambda: [*models], check, "echo"),
             personas=Personas(),
             skills={
                 "help": HelpSkill(),
@@ -188,6 +189,12 @@ async def test_a_command_is_answered_without_the_model(dialogue: Dialogue) -> No
     assert end.act is not None and end.act.name == "help"
     assert dialogue.loads == []
     assert await dialogue.turns() == []
+
+
+async def test_help_in_chinese_says_in_chinese_what_may_follow(dialogue: Dialogue) -> None:
+    told = text_of(await dialogue.say("/help", person=Person("wu", "Wu", "zh-CN")))
+    assert "/persona [名称]" in told and "/settings [名称 值]" in told
+    assert "NAME" not in told and "server" not in told
 
 
 async def test_help_lists_a_command_that_has_no_text(dialogue: Dialogue) -> None:
@@ -303,6 +310,20 @@ async def test_persona_changes_the_standing_prompt(dialogue: Dialogue) -> None:
     await dialogue.say("hi")
     assert "patient tutor" in dialogue.generator.history[0].messages[0].content
     assert "no persona `../secret`" in text_of(await dialogue.say("/persona ../secret"))
+
+
+async def test_default_takes_back_what_was_chosen(dialogue: Dialogue) -> None:
+    await dialogue.say("/persona tutor")
+    assert "`parley`" in text_of(await dialogue.say("/persona default"))
+    assert "has the persona `parley`" in text_of(await dialogue.say("/persona"))
+    await dialogue.say("/model other")
+    assert "`echo`" in text_of(await dialogue.say("/model Default"))
+    assert "uses `echo`" in text_of(await dialogue.say("/model"))
+
+
+async def test_where_no_other_model_is_ready_that_is_said(tmp_path: Path) -> None:
+    async with dialogue_at(tmp_path / "parley.db", models=("echo",)) as dialogue:
+        assert "No other model is ready" in text_of(await dialogue.say("/model"))
 
 
 async def test_an_unknown_model_is_refused_and_nothing_changes(dialogue: Dialogue) -> None:

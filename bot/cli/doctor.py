@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ CHECKS = (
     Check("database", check_database),
     Check("integrity", check_integrity, quick=False),
 )
+FULL_WIDTH = re.compile(r"(?<=[：，。；！？]) +")
 MARKS = {Status.OK: "✓", Status.WARNING: "!", Status.BROKEN: "✗"}
 WIDEST = 110
 INDENT = "    "
@@ -112,7 +114,7 @@ def _tell(results: Iterator[tuple[Check, Finding]], patient: Patient) -> list[Fi
 
 
 def _indented(text: str) -> str:
-    """Wrapped to the terminal; paths and names are never broken."""
+    """Wrapped to the terminal; paths and names are never broken. Signs that bring their own space get no other."""
     width = min(WIDEST, shutil.get_terminal_size().columns)
     lines = (
         textwrap.fill(
@@ -123,6 +125,6 @@ def _indented(text: str) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for line in text.splitlines()
+        for line in FULL_WIDTH.sub("", text).splitlines()
     )
     return "\n".join(lines)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from bot.protocols import Command, Immediate, Reply
 from bot.skills.context import SkillContext
+from bot.texts import Texts
 from bot.turn import unknown_command
 from bot.types import Act, Finished, TextDelta, Understanding
 from bot.understanding.commands import UNKNOWN_COMMAND, near_commands
+
+PLACE = re.compile(r"[A-Z]{3,}")
+"""What in a command's argument stands for something else."""
 
 
 class HelpSkill:
@@ -42,16 +47,22 @@ def _explain(name: str, context: SkillContext) -> tuple[str, Act]:
     if command is None or command.hidden:
         meant = Understanding(UNKNOWN_COMMAND, 1.0, {"name": name, "near": near_commands(name, context.commands)})
         return unknown_command(meant, context.texts), Act("reject", {"reason": "unknown_command"})
-    more = context.texts.find(f"commands.more_{name}")
+    keys = [f"commands.more_{name}", *([f"commands.more_{name}_server"] if context.message.server else [])]
+    more = " ".join(filter(None, map(context.texts.find, keys)))
     return _line(command, context) + (f"\n\n{more}" if more else ""), Act("help", {"command": name})
 
 
 def _line(command: Command, context: SkillContext) -> str:
     """The command is no code: platforms that make commands tappable do so in plain text alone."""
     summary = context.texts.find(command.summary)
-    return usage(command) + (f" — {summary}" if summary else "")
+    return usage(command, context.texts) + (f" — {summary}" if summary else "")
 
 
-def usage(command: Command) -> str:
-    """The command as it is typed: `/persona [NAME]`."""
-    return f"/{command.name} {command.argument}".rstrip()
+def usage(command: Command, texts: Texts) -> str:
+    """The command as it is typed, `/persona [NAME]`, with what stands for something in the person's language."""
+    argument = PLACE.sub(lambda place: _in_words(place[0], texts), command.argument)
+    return f"/{command.name} {argument}".rstrip()
+
+
+def _in_words(place: str, texts: Texts) -> str:
+    return texts.find(f"commands.place_{place.lower()}") or place

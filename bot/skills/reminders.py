@@ -39,7 +39,7 @@ class RemindersSkill:
     """Keeps, lists, cancels and puts off what somebody is to be reminded of."""
 
     commands: Sequence[Command] = (
-        Command("remind", "TEXT WITH TIME", immediate=Immediate.ALWAYS),
+        Command("remind", "TEXT, TIME", immediate=Immediate.ALWAYS),
         Command("reminders", "[cancel N|all]", immediate=Immediate.ALWAYS),
         Command("snooze", "[DURATION]", immediate=Immediate.ALWAYS),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.errors import ParleyError
+from bot.places import Setting
 from bot.protocols import Command, Immediate, Reply
 from bot.skills import places
 from bot.skills.choosing import chosen_model, short_name
@@ -18,7 +19,7 @@ class SettingsSkill:
     commands: Sequence[Command] = (
         Command("model", "[NAME]", immediate=Immediate.ALONE),
         Command("persona", "[NAME]", immediate=Immediate.ALONE),
-        Command("settings", "[server] [NAME VALUE]", immediate=Immediate.ALWAYS, discreet=True),
+        Command("settings", "[NAME VALUE]", immediate=Immediate.ALWAYS, discreet=True),
     )
 
     def respond(self, context: SkillContext) -> Reply:
@@ -36,30 +37,34 @@ async def _show(context: SkillContext, kind: str) -> Reply:
         current, names = context.model or context.models.default, context.models.names()
     else:
         current, names = context.persona, context.personas.names()
-    others = ", ".join(f"`{short_name(name)}`" for name in names if name != current) or "–"
-    yield TextDelta(context.texts.get(f"commands.{kind}_shown", name=short_name(current), others=others))
+    others = ", ".join(f"`{short_name(name)}`" for name in names if name != current)
+    key = f"commands.{kind}_shown" if others else f"commands.{kind}_shown_alone"
+    yield TextDelta(context.texts.get(key, name=short_name(current), others=others))
     yield Finished(act=Act(f"{kind}.show", {"name": current}))
 
 
 async def _set_model(context: SkillContext) -> Reply:
     try:
-        name = chosen_model(context, context.argument)
+        name = "" if context.argument.lower() == places.DEFAULT else chosen_model(context, context.argument)
     except ParleyError as error:
         yield TextDelta(error.told(context.texts))
         yield Finished(act=Act("reject", {"reason": "unknown_model"}))
         return
     await context.store.set_model(context.conversation.id, name)
-    yield TextDelta(context.texts.get("commands.model_set", name=short_name(name)))
-    yield Finished(act=Act("model.set", {"name": name}))
+    used = name or context.place.get(Setting.MODEL) or context.models.default
+    yield TextDelta(context.texts.get("commands.model_set", name=short_name(used)))
+    yield Finished(act=Act("model.set", {"name": used}))
 
 
 async def _set_persona(context: SkillContext) -> Reply:
+    name = "" if context.argument.lower() == places.DEFAULT else context.argument
+    used = name or context.place.get(Setting.PERSONA) or context.settings.persona
     try:
-        context.personas.prompt(context.argument, context.texts.language)
+        context.personas.prompt(used, context.texts.language)
     except ParleyError as error:
         yield TextDelta(error.told(context.texts))
         yield Finished(act=Act("reject", {"reason": "unknown_persona"}))
         return
-    await context.store.set_persona(context.conversation.id, context.argument)
-    yield TextDelta(context.texts.get("commands.persona_set", name=context.argument))
-    yield Finished(act=Act("persona.set", {"name": context.argument}))
+    await context.store.set_persona(context.conversation.id, name)
+    yield TextDelta(context.texts.get("commands.persona_set", name=used))
+    yield Finished(act=Act("persona.set", {"name": used}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -89,6 +90,11 @@ def test_it_makes_and_changes_nothing(installed: Path) -> None:
 def test_quick_leaves_out_what_costs_or_asks_others(installed: Path) -> None:
     _, findings = examine("--quick")
     assert set(findings) == {check.name for check in CHECKS} - NOT_QUICK
+
+
+def test_chinese_has_no_blank_behind_its_signs(installed: Path) -> None:
+    told = parley("doctor", "--quick", variables={"LC_ALL": "zh_CN.UTF-8", "PARLEY_MODEL__GENERATOR": "auto"})
+    assert not re.search("[：。，；] ", told.stdout.decode())
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Data folder"), ("zh", "数据目录")])
