@@ -54,7 +54,7 @@ class Receiver:
                 self.history.backlog.spawn(self._choose(raw))
             case _:
                 server, channel = raw.get("guild_id", ""), raw.get("channel_id", "")
-                if event == "MESSAGE_CREATE":
+                if event == "MESSAGE_CREATE" and not raw.get("flags", 0) & EPHEMERAL:  # which are told as if in private
                     self.history.heard(channel, server, int(raw["id"]))
                 for update in self.translate(event, raw):
                     self.history.backlog.add(update, server, channel)
