@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 import time
 from pathlib import Path
 
@@ -277,3 +278,46 @@ async def test_somebody_who_blocks_the_bot_is_left_alone_and_found_again(
         [conversation] = await app.store.conversations(address_of(chat), limit=9)
         path = await app.store.path(conversation.id)
     assert [turn.text for turn in path] == [LONG, LONG, "Back again", "Back again"]
+
+
+async def test_buttons_of_an_answer_from_after_a_restored_backup_touch_nobody_elses(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    bob = server.person("Bob")
+    other = server.chat_private(bob)
+    async with running(server, home):
+        bob.says(other, "Hello")
+        [answer] = await answers(server, other, 1)
+    for file in home.glob("**/parley.db*"):  # as if the backup had been made before
+        file.unlink()
+    async with running(server, home) as app:
+        ann.says(chat, "Mine")
+        [hers] = await answers(server, chat, 1)
+        turn = await turn_of(app, chat, hers)
+        for count, button in enumerate(("👎", "🔄 Again", "❔ Why"), 1):
+            bob.presses(other, answer, button)
+            await server.wait_until(lambda count=count: len(server.screen.history(other, "toast")) == count)  # type: ignore[misc]
+        assert await app.store.ratings(turn) == {}
+        assert await app.ledger.arrivals() == []
+    assert {event.text for event in server.screen.history(other, "toast")} == {"I no longer have this answer."}
+    assert server.screen.from_bots(other) == ["Hello"]
+
+
+async def test_an_opinion_on_an_answer_that_is_gone_is_dealt_with_and_said_to_be_late(
+    server: BotApiServer, ann: Person, chat: Chat, home: Path
+) -> None:
+    async with running(server, home) as app:
+        ann.says(chat, "Hello")
+        [answer] = await answers(server, chat, 1)
+        await turn_of(app, chat, answer)
+        with sqlite3.connect(next(home.glob("**/parley.db"))) as database:
+            database.execute("UPDATE outbox SET turn_id = 4711")
+            database.execute("UPDATE conversations SET head_id = NULL")
+        database.close()
+        for button in ("👍", "👎"):
+            ann.presses(chat, answer, button)
+        await server.wait_until(lambda: len(server.screen.history(chat, "toast")) == 2)
+        async with asyncio.timeout(5):
+            while await app.ledger.arrivals():
+                await asyncio.sleep(0.01)
+    assert {event.text for event in server.screen.history(chat, "toast")} == {"I no longer have this answer."}
