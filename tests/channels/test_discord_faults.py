@@ -100,7 +100,7 @@ async def ask_all(talks: list[Talk], server: DiscordServer, seed: int) -> None:
         if place % 40 == 0:
             server.malformed(talk.channel, talk.people[0], "no author", "unknown channel", "nothing at all")
         if place % 8 == 7:
-            await server.wait_until(server.gateway.connected)
+            await server.wait_until(server.gateway.connected, seconds=45)
             coming[place // 8 % len(coming)]()
         await asyncio.sleep(draw.choice((0, 0.01, 0.03, 0.06)))
 
@@ -121,7 +121,7 @@ async def test_everybody_is_answered_once_in_order_and_wholly_whatever_goes_wron
             await connected(server)
             for talk in talks:  # so that private chats are known
                 talk.ask(1)
-            await server.wait_until(lambda: not problems())
+            await server.wait_until(lambda: not problems(), seconds=30)
             server.faults.random(seed=seed, rates=rates)
             await ask_all(talks, server, seed)
             with suppress(TimeoutError):
