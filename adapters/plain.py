@@ -17,10 +17,13 @@ from datetime import datetime
 from typing import TextIO
 
 from adapters.controls import without_controls
+from bot.channel import Capabilities
+from bot.delivery.formatting import Formatter
 from bot.protocols import Partner, Reply
 from bot.texts import Texts
 from bot.types import Address, Failed, Finished, Message, Person, TextDelta, TurnState
 
+PLAIN = Capabilities(longest=1_000_000)
 CHUNK_BYTES = 65536
 WAITING_LINES = 64
 """Lines that are read ahead of the reply that is running."""
@@ -116,7 +119,7 @@ class PlainAdapter:
         if not text.strip():
             return _silence()
         reply = self._following(self._partner.respond(self._speaker.message(text)))
-        return _refusal_as_failure(reply) if text.lstrip().startswith("/") and not self._as_json else reply
+        return _of_command(reply) if text.lstrip().startswith("/") and not self._as_json else reply
 
     async def _following(self, reply: Reply) -> Reply:
         """The same reply; where it leads to another conversation, what is said next is said there."""
@@ -167,8 +170,9 @@ async def _silence() -> Reply:
     yield Finished()
 
 
-async def _refusal_as_failure(reply: Reply) -> Reply:
-    """The same reply; where a command is refused, its words are the reason and no answer.
+async def _of_command(reply: Reply) -> Reply:
+    """The same reply; where a command is refused, its words are the reason and no answer. Its own words come without
+    markup, and what a model said stays as it was said.
 
     Only the end tells that, so that a command's text comes one piece late.
     """
@@ -178,11 +182,17 @@ async def _refusal_as_failure(reply: Reply) -> Reply:
             if held and isinstance(event, Finished) and _is_refusal(event):
                 yield Failed(held.text, event.timings)
                 return
+            if held and isinstance(event, Finished) and event.act:
+                held = TextDelta(_without_markup(held.text))
             if held:
                 yield held
             held = event if isinstance(event, TextDelta) else None
             if held is None:
                 yield event
+
+
+def _without_markup(text: str) -> str:
+    return "\n\n".join(part.text for part in Formatter(PLAIN).whole(text)) or text
 
 
 def _is_refusal(end: Finished) -> bool:

@@ -339,7 +339,7 @@ def test_a_long_list_of_conversations_says_how_to_see_the_rest() -> None:
     listed = parley("chat", "/conversations").stdout.decode()
     assert "20. plan 5" in listed
     assert "plan 4" not in listed
-    assert "5 more: `/conversations all`" in listed
+    assert "5 more: /conversations all" in listed
     everything = parley("chat", "/conversations all").stdout.decode()
     assert "25. plan 0" in everything
     assert "more" not in everything

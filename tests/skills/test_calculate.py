@@ -44,3 +44,12 @@ def test_programs_read_what_was_worked_out(home: Path, capfd: pytest.CaptureFixt
     assert main(["chat", "--json", "/calc 15% of 80"]) == 0
     told = json.loads(capfd.readouterr().out)
     assert told["act"] == {"name": "calculate", "slots": {"sum": "15% of 80", "result": "12"}}
+
+
+def test_a_pipe_gets_an_answer_without_markup(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from bot.cli import main
+
+    assert main(["chat", "/calc 15% of 80"]) == 0
+    assert capfd.readouterr().out == "15% of 80 = 12\n"
+    assert main(["chat", "/help calc"]) == 0
+    assert "`" not in capfd.readouterr().out
