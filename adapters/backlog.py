@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,7 @@ class Backlog:
         self._line: asyncio.Queue[Update] = asyncio.Queue()
         self._held: dict[str, list[tuple[Update, tuple[str, ...]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Lock()
         self._has_left_out = False
         self._is_handing_over = False
         self._kept = asyncio.Event()
@@ -44,6 +46,14 @@ class Backlog:
         while self.is_reading:
             self._kept.clear()
             await self._kept.wait()
+
+    async def wait_turn(self, *places: str, seconds: float) -> None:
+        """Return when what happened before at these places is kept, or so many seconds later."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._is_handing_over or self._line.qsize() or not self._held.keys().isdisjoint(places):
+                    self._kept.clear()
+                    await self._kept.wait()
 
     async def insist(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Do something that storage or connection may prevent for now."""
@@ -91,7 +101,8 @@ class Backlog:
 
     async def accept(self, updates: Iterable[Update]) -> None:
         """Have something kept that waits for nothing, however long that takes."""
-        await self._patience.insist(partial(self._intake.accept, [*updates]))
+        async with self._turns:  # whether something is kept may depend on what came before
+            await self._patience.insist(partial(self._intake.accept, [*updates]))
 
     async def run(self, listening: Coroutine[Any, Any, None]) -> None:
         """Hand over what happens while something else listens; what ends that, ends this.

@@ -26,6 +26,7 @@ Json = dict[str, Any]
 SAID = (discord.MessageType.default, discord.MessageType.reply)  # all else is news, or what bots answer
 STARTER, PRESS, FORM, HOLD, ASK_BACK = 21, 3, 5, 5, 9
 MOST_STARTERS, SUMMARIZED_CHARACTERS = 1000, 16_000
+TURN_SECONDS = 1.0  # of the three in which Discord wants to hear that something was noticed
 KINDS = {"image": "photo", "audio": "audio", "video": "video"}
 
 
@@ -69,6 +70,7 @@ class Receiver:
     async def _choose(self, raw: Json) -> None:
         """Have kept what somebody chose; then hold a place for the answer."""
         chosen, keep = raw["data"], self.history.backlog.accept
+        await self.history.backlog.wait_turn(raw.get("guild_id", ""), raw["channel_id"], seconds=TURN_SECONDS)
 
         async def answer(kind: int, data: Json) -> None:
             path = f"/interactions/{raw['id']}/{raw['token']}/callback"
