@@ -140,6 +140,12 @@ class Ledger(Protocol):
     async def given_up(self, *, limit: int = 50) -> list[GivenUp]:
         """The arrivals that were given up, newest first, until they are pruned."""
 
+    async def count_set_aside(self) -> int:
+        """How many arrivals waited in a backup that was restored, and are not dealt with by themselves."""
+
+    async def revive_arrivals(self) -> int:
+        """Let those wait again, for the next start; how many."""
+
     # -- outbox ---------------------------------------------------------------------------------------------
 
     async def post(self, parcels: Sequence[ParcelDraft], *, at: datetime) -> list[Parcel]:

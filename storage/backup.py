@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bot.errors import StorageError
 from storage import sqlite
 from storage.failures import SQLITE_RESULTS, explained, result_of
 from storage.migrations import HEAD, OUR_TABLES
+from storage.restoring import Waiting, numbers_of, set_aside
 
 JOURNALS = ("-wal", "-shm", "-journal")
 LOCK_TIMEOUT_SECONDS = 10.0
@@ -53,11 +55,20 @@ def copy(source: Path, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore(backup: Path, file: Path, *, head: str = HEAD) -> Path | None:
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became of it."""
+
+    kept: Path | None
+    """Where the replaced database is kept; None where there was none."""
+    waiting: Waiting
+    """What waited in the backup to be answered or sent, and was set aside."""
+
+
+def restore(backup: Path, file: Path, *, head: str = HEAD) -> Restored:
     """Put a copy of the backup in the place of the database, at one stroke. Parley must not be running.
 
-    Returns:
-        Where the replaced database is kept; None where there was none.
+    What waits in the copy to be answered or sent is set aside, see `storage.restoring`.
 
     Raises:
         StorageError: the backup is damaged, not one of Parley's or newer than the program; the database is in use, or
@@ -72,8 +83,10 @@ def restore(backup: Path, file: Path, *, head: str = HEAD) -> Path | None:
     try:
         with explained(file):
             kept = beside(file, "replaced-")
-            if is_replaced := file.exists():
-                _check_replaceable(file, head)
+            is_replaced = file.exists()
+            numbers = _check_replaceable(file, head) if is_replaced else {}
+            with closing(_connect(restored)) as connection:
+                waiting = set_aside(connection, replaced=numbers)
             _move_journals(file, kept)
             if is_replaced:
                 _keep(file, kept)
@@ -81,7 +94,7 @@ def restore(backup: Path, file: Path, *, head: str = HEAD) -> Path | None:
             _flush(file.parent)
     finally:
         restored.unlink(missing_ok=True)
-    return kept if is_replaced else None
+    return Restored(kept if is_replaced else None, waiting)
 
 
 def _copy_pages(source: Path, target: Path) -> None:
@@ -137,22 +150,25 @@ def _keep(file: Path, kept: Path) -> None:
         file.replace(kept)
 
 
-def _check_replaceable(file: Path, head: str) -> None:
-    """Nobody else uses the database, nor is it newer than the program. A damaged one may be replaced."""
+def _check_replaceable(file: Path, head: str) -> dict[str, int]:
+    """Nobody else uses the database, nor is it newer than the program. A damaged one may be replaced. Returns the last
+    numbers that it gave, as far as it can be read."""
     try:
         with closing(_connect(file, timeout_seconds=USE_TIMEOUT_SECONDS)) as connection:
             # leaving WAL needs the file for itself alone, and merges the log into it
             connection.execute("PRAGMA journal_mode = DELETE")
             revision = _revision(connection)
+            numbers = numbers_of(connection) if revision is not None else {}
     except sqlite3.DatabaseError as error:
         key = next((key for name, key in SQLITE_RESULTS.items() if result_of(error).startswith(name)), None)
         if key == "storage.locked":
             raise StorageError("storage.in_use", place=file) from error
         if key not in ("storage.corrupt", "storage.not_a_database"):
             raise
-        return
+        return {}
     if revision is not None and revision > head:
         raise StorageError("storage.replaced_newer", place=file, found=revision, known=head)
+    return numbers
 
 
 def _revision(connection: sqlite3.Connection) -> str | None:

@@ -17,7 +17,7 @@ from storage.upserts import insert_and_tell
 
 logger = logging.getLogger(__name__)
 
-WAITING, DONE, GIVEN_UP = "waiting", "done", "given up"
+WAITING, DONE, GIVEN_UP, SET_ASIDE = "waiting", "done", "given up", "set aside"
 
 
 def accept(connection: Connection, new: channel.Update, at: datetime) -> Arrival | None:

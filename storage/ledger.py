@@ -30,7 +30,7 @@ from bot.channel import UpdateKind
 from bot.ledger import Arrival, GivenUp, Method, Parcel, ParcelDraft, ParcelState
 from bot.types import Address
 from storage.engine import Database
-from storage.inbox import DONE, GIVEN_UP, WAITING, accept, arrivals, given_up
+from storage.inbox import DONE, GIVEN_UP, SET_ASIDE, WAITING, accept, arrivals, given_up
 from storage.moving import move
 from storage.payloads import content_of, payload_of_content
 from storage.tables import inbox, outbox, turns
@@ -116,6 +116,16 @@ class SqlLedger:
     async def given_up(self, *, limit: int = 50) -> list[GivenUp]:
         """The arrivals that were given up, newest first."""
         return await self._database.read(lambda connection: given_up(connection, limit))
+
+    async def count_set_aside(self) -> int:
+        """How many arrivals waited in a backup that was restored."""
+        query = select(func.count()).select_from(inbox).where(inbox.c.state == SET_ASIDE)
+        return await self._database.read(lambda connection: connection.scalar(query) or 0)
+
+    async def revive_arrivals(self) -> int:
+        """Let those wait again; how many."""
+        revived = update(inbox).where(inbox.c.state == SET_ASIDE)
+        return await self._execute(revived.values(state=WAITING, attempts=0, finished_at=None))
 
     # -- outbox ---------------------------------------------------------------------------------------------
 
@@ -217,7 +227,7 @@ class SqlLedger:
 
         Previews of then, which were never ended, go as well. Returns how many arrivals and parcels were forgotten.
         """
-        is_old = inbox.c.state.in_((DONE, GIVEN_UP)) & (inbox.c.finished_at < before)
+        is_old = inbox.c.state.in_((DONE, GIVEN_UP, SET_ASIDE)) & (inbox.c.finished_at < before)
         is_waited_for = exists().where(inbox.c.id == outbox.c.arrival_id, inbox.c.state == WAITING)
         shows_a_turn = exists().where(turns.c.id == outbox.c.turn_id)
         is_settled = (outbox.c.state == ParcelState.SENT.value) & (outbox.c.sent_at < before) & ~shows_a_turn

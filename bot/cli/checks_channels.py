@@ -110,26 +110,32 @@ async def _dead(patient: Patient) -> Sequence[Parcel]:
 
 
 def check_inbox(patient: Patient) -> Finding:
-    """What was given up, since the program ended whenever it was answered."""
+    """What was given up, since the program ended whenever it was answered, or set aside by a restore."""
     from bot.cli.checks_access import is_current
 
     if not is_current(patient):
         return Finding(patient.tell("doctor.inbox_well"))
     try:
-        given_up = asyncio.run(_given_up(patient))
+        given_up, set_aside = asyncio.run(_given_up(patient))
     except ParleyError as error:
         return Finding(error.told(patient.texts), mend=patient.tell("doctor.mend_database"), status=Status.WARNING)
-    if not given_up:
+    found, mend = list[str](), list[str]()
+    if given_up:
+        newest = "; ".join(
+            f"{each.address.channel}, {each.key or '–'}, {each.at:%F %T}" for each in given_up[:TOLD_GIVEN_UP]
+        )
+        found.append(patient.tell("doctor.inbox_given_up", count=len(given_up), newest=newest))
+        mend.append(patient.tell("doctor.mend_inbox"))
+    if set_aside:
+        found.append(patient.tell("doctor.inbox_set_aside", count=set_aside))
+        mend.append(patient.tell("doctor.mend_inbox_set_aside"))
+    if not found:
         return Finding(patient.tell("doctor.inbox_well"))
-    newest = "; ".join(
-        f"{each.address.channel}, {each.key or '–'}, {each.at:%F %T}" for each in given_up[:TOLD_GIVEN_UP]
-    )
-    found = patient.tell("doctor.inbox_given_up", count=len(given_up), newest=newest)
-    return Finding(found, mend=patient.tell("doctor.mend_inbox"), status=Status.WARNING)
+    return Finding(" ".join(found), mend=" ".join(mend), status=Status.WARNING)
 
 
-async def _given_up(patient: Patient) -> Sequence[GivenUp]:
+async def _given_up(patient: Patient) -> tuple[Sequence[GivenUp], int]:
     from storage import open_books
 
     async with open_books(patient.configuration.database_url) as books:
-        return await books.ledger.given_up()
+        return await books.ledger.given_up(), await books.ledger.count_set_aside()

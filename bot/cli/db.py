@@ -66,25 +66,30 @@ def _restore(arguments: argparse.Namespace) -> None:
     from storage.location import file_of
 
     file = file_of(arguments.configuration.database_url)
-    kept = restore(arguments.file.absolute(), file)
+    restored = restore(arguments.file.absolute(), file)
     print(arguments.texts.get("storage.restored", place=file))
-    if kept:
-        print(arguments.texts.get("storage.kept", path=kept))
+    if restored.kept:
+        print(arguments.texts.get("storage.kept", path=restored.kept))
+    if restored.waiting.arrivals or restored.waiting.parcels:
+        found = {"arrivals": restored.waiting.arrivals, "parcels": restored.waiting.parcels}
+        print(arguments.texts.get("storage.restored_waiting", **found))
 
 
 def _retry(arguments: argparse.Namespace) -> None:
-    count = asyncio.run(_revive(arguments.configuration.database_url))
+    count, arrivals = asyncio.run(_revive(arguments.configuration.database_url))
     print(arguments.texts.get("storage.revived", count=count))
+    if arrivals:
+        print(arguments.texts.get("storage.revived_arrivals", count=arrivals))
 
 
-async def _revive(url: str) -> int:
+async def _revive(url: str) -> tuple[int, int]:
     from storage import open_books
 
     async with open_books(url) as books:
         dead = await books.ledger.dead(limit=MOST_RETRIED)
         for parcel in reversed(dead):
             await books.ledger.revive(parcel.id)
-    return len(dead)
+        return len(dead), await books.ledger.revive_arrivals()
 
 
 def _path(arguments: argparse.Namespace) -> None:

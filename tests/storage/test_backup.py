@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.channel import Content
 from bot.errors import StorageError
-from storage import open_store
+from bot.ledger import ParcelDraft
+from storage import open_books, open_store
 from storage.backup import copy, restore
-from tests.storage.values import HERE, NOON, digest, execute, fill, read_texts, said, texts_of, url_of
+from storage.restoring import RESTORED, Waiting
+from tests.storage.values import CHAT, HERE, NOON, arrived, digest, execute, fill, read_texts, said, texts_of, url_of
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_restoring_brings_back_the_backup_and_keeps_what_was_there(file: Path, b
     fill(file, "old")
     copy(file, backup)
     execute(file, "UPDATE turns SET text = 'new'")
-    kept = restore(backup, file)
+    kept = restore(backup, file).kept
     assert kept
     assert read_texts(file) == ["old"]
     assert read_texts(kept) == ["new"]
@@ -97,11 +100,39 @@ def test_restoring_brings_back_the_backup_and_keeps_what_was_there(file: Path, b
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+async def test_what_waited_in_a_backup_is_set_aside_until_it_is_wanted(file: Path, backup: Path) -> None:
+    async with open_books(url_of(file)) as books:
+        await books.ledger.accept([arrived("1", 1), arrived("2", 2)], at=NOON)
+        [posted] = await books.ledger.post([ParcelDraft(CHAT, Content("late"))], at=NOON)
+    copy(file, backup)
+    assert restore(backup, file).waiting == Waiting(arrivals=2, parcels=1)
+    async with open_books(url_of(file)) as books:
+        assert (await books.ledger.arrivals(), await books.ledger.parcels()) == ([], [])
+        assert await books.ledger.accept([arrived("1", 1)], at=NOON) == []
+        assert await books.ledger.count_set_aside() == 2
+        assert [each.reason for each in await books.ledger.dead()] == [RESTORED]
+        await books.ledger.revive(posted.id)
+        assert await books.ledger.revive_arrivals() == 2
+        assert [each.update.message.text for each in await books.ledger.arrivals()] == ["1", "2"]
+        assert [each.content.text for each in await books.ledger.parcels()] == ["late"]
+
+
+async def test_a_restored_database_gives_no_number_again(file: Path, backup: Path) -> None:
+    await asyncio.to_thread(fill, file, "a")
+    copy(file, backup)
+    given = set[int]()
+    for text in ("b", "c", "d"):
+        async with open_store(url_of(file)) as store:
+            given.add((await store.append_turn(said(1, text))).id)
+        restore(backup, file)
+    assert len(given) == 3
+
+
 def test_restoring_where_nothing_was_makes_the_database(file: Path, backup: Path, tmp_path: Path) -> None:
     fill(file, "a")
     copy(file, backup)
     other = tmp_path / "elsewhere" / "parley.db"
-    assert restore(backup, other) is None
+    assert restore(backup, other).kept is None
     assert read_texts(other) == ["a"]
     assert list(other.parent.iterdir()) == [other]
 
@@ -123,7 +154,7 @@ def test_a_damaged_database_is_replaced_and_kept(file: Path, backup: Path) -> No
     fill(file, "a")
     copy(file, backup)
     file.write_bytes(b"garbage" * 1000)
-    kept = restore(backup, file)
+    kept = restore(backup, file).kept
     assert kept
     assert kept.read_bytes() == b"garbage" * 1000
     assert read_texts(file) == ["a"]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from bot.cli import main
-from tests.storage.values import execute, fill, read_texts
+from bot.cli.checks import Patient, Status
+from bot.cli.checks_channels import check_inbox
+from bot.config import load
+from bot.texts import Texts
+from storage import open_books
+from tests.storage.values import NOON, arrived, execute, fill, read_texts, url_of
 
 
 @pytest.fixture
@@ -73,6 +79,24 @@ def test_restore_brings_a_backup_back_and_says_what_it_kept(
     assert str(kept) in output
     assert read_texts(database) == ["old"]
     assert read_texts(kept) == ["new"]
+
+
+def test_restore_says_what_waited_doctor_shows_it_and_retry_takes_it_up(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def wait() -> None:
+        async with open_books(url_of(database)) as books:
+            await books.ledger.accept([arrived("Hello", 1)], at=NOON)
+
+    asyncio.run(wait())
+    assert main(["db", "backup", "mine.db"]) == 0
+    assert main(["db", "restore", "mine.db"]) == 0
+    assert "1 messages waited for an answer and 0 for delivery" in capsys.readouterr().out
+    found = check_inbox(Patient(load(), Texts("en"), {}))
+    assert "1 messages waited for an answer in a backup" in found.found and "parley db retry" in found.mend
+    assert main(["db", "retry"]) == 0
+    assert "1 messages that waited in a restored backup" in capsys.readouterr().out
+    assert check_inbox(Patient(load(), Texts("en"), {})).status is Status.OK
 
 
 def test_a_failure_is_one_sentence_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
