@@ -12,7 +12,7 @@ from bot.protocols import Store
 from bot.skills.context import CURRENT_CONVERSATION
 from bot.speakers import Speakers
 from bot.texts import Texts
-from bot.turn import QUOTE, quoted, without_origin
+from bot.turn import QUOTE, remembered, without_origin
 from bot.types import Address, Conversation, Message, Origin, Role, Turn, TurnDraft
 
 Shown = Callable[[Address, str], Awaitable[int | None]]
@@ -119,7 +119,7 @@ class Conversations:
         draft = TurnDraft(
             conversation_id=conversation.id,
             role=Role.USER,
-            text=quoted(message),
+            text=remembered(message, texts),
             at=message.at,
             author=message.person,
             speaker=await self._speaker(message, conversation, texts),
@@ -167,10 +167,10 @@ class Conversations:
         if found := await self.recall(message):
             await self._store.revise_turn(found[0].id, text=LEFT_OUT, at=message.at)
 
-    async def revise(self, question: Turn, message: Message) -> Conversation:
+    async def revise(self, question: Turn, message: Message, texts: Texts) -> Conversation:
         """Let a question say what the message says now; the conversation that holds it."""
         message = message if question.text.startswith(QUOTE) else replace(message, quote="")
-        await self._store.revise_turn(question.id, text=quoted(message), at=message.at)
+        await self._store.revise_turn(question.id, text=remembered(message, texts), at=message.at)
         return await self.of_turn(question)
 
     async def go_on_after(self, answer: Turn, conversation: Conversation) -> None:

@@ -321,7 +321,7 @@ class Engine:
         if found is None:
             return self._nothing()
         message, (question, answer) = await self._placed(message, turn), found
-        conversation = await self._conversations.revise(question, message)
+        conversation = await self._conversations.revise(question, message, self._texts(message))
         if answer is None and conversation.head_id != question.id:
             return self._nothing()  # the conversation went on without an answer
         last = question.id

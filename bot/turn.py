@@ -140,6 +140,19 @@ def quoted(message: Message) -> str:
     return "\n\n".join(said)
 
 
+def remembered(message: Message, texts: Texts) -> str:
+    """What was said, as prompts hold it: where files came along, with a word that they cannot be looked into, since
+    models else make up what is in them."""
+    words, kinds = quoted(message), _kinds(message, texts)
+    return f"{words}\n\n[{texts.get('attachments.unread', kinds=kinds)}]" if words and kinds else words
+
+
+def _kinds(message: Message, texts: Texts) -> str:
+    """The kinds of files that came along, in words."""
+    kinds = dict.fromkeys(each.kind for each in message.attachments if each.is_file)
+    return ", ".join(texts.find(f"attachments.{kind}") or texts.get("attachments.unknown") for kind in kinds)
+
+
 def without_origin(message: Message) -> Message:
     """The message without the quote of what its thread grew from, which only the thread's first message needs.
 
@@ -157,8 +170,8 @@ def unusable(message: Message, texts: Texts) -> str:
     if [*kinds] == [STICKER] and not quoted(message):
         emoji = "".join(each.name for each in message.attachments)
         return texts.get("attachments.sticker_with_emoji" if emoji else "attachments.sticker_alone", emoji=emoji)
-    named = ", ".join(texts.find(f"attachments.{kind}") or texts.get("attachments.unknown") for kind in kinds)
-    return texts.get("attachments.go_by_text" if quoted(message) else "attachments.cannot_use", kinds=named)
+    key = "attachments.go_by_text" if quoted(message) else "attachments.cannot_use"
+    return texts.get(key, kinds=_kinds(message, texts))
 
 
 def name_from(text: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ from bot.skills.settings import SettingsSkill
 from bot.skills.summarize import SummarizeSkill
 from bot.types import (
     Address,
+    Attachment,
     Failed,
     Finished,
     Message,
@@ -69,9 +70,12 @@ class Dialogue:
         person: Person = ANN,
         owner: bool = False,
         private: bool = True,
+        after: int | None = None,
+        attachments: tuple[Attachment, ...] = (),
     ) -> list[ReplyEvent]:
         """Every event of the reply."""
         message = Message(address, person, text, NOON, is_from_owner=owner, is_private=private)
+        message = replace(message, after_turn_id=after, attachments=attachments)
         return [event async for event in self.engine.respond(message)]
 
     async def turns(self, address: Address = HERE) -> list[tuple[str, str]]:
@@ -324,6 +328,21 @@ async def test_default_takes_back_what_was_chosen(dialogue: Dialogue) -> None:
 async def test_where_no_other_model_is_ready_that_is_said(tmp_path: Path) -> None:
     async with dialogue_at(tmp_path / "parley.db", models=("echo",)) as dialogue:
         assert "No other model is ready" in text_of(await dialogue.say("/model"))
+
+
+async def test_answering_an_older_question_anew_says_that_the_conversation_went_back(dialogue: Dialogue) -> None:
+    first = end_of(await dialogue.say("first"))
+    await dialogue.say("second")
+    again = await dialogue.say("/retry", after=first.turn_id)
+    assert "goes on from this answer" in text_of(again)
+    assert [text for _, text in await dialogue.turns()] == ["first", "first"]
+    assert "goes on from" not in text_of(await dialogue.say("/retry", after=first.turn_id))
+
+
+async def test_the_model_is_told_that_it_cannot_see_what_came_along(dialogue: Dialogue) -> None:
+    await dialogue.say("What is this?", attachments=(Attachment("photo", "a.jpg", "image/jpeg", 1, "a"),))
+    prompt = dialogue.generator.history[-1].messages[-1].content
+    assert prompt == "What is this?\n\n[a photo came along, which cannot be looked into]"
 
 
 async def test_an_unknown_model_is_refused_and_nothing_changes(dialogue: Dialogue) -> None:

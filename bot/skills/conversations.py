@@ -161,9 +161,18 @@ async def _retry(context: SkillContext) -> Reply:
         return
     if context.argument:
         await context.store.set_model(context.conversation.id, chosen_model(context, context.argument))
+    if await _leaves_more_behind(questions[0][0], context):
+        yield TextDelta(f"*{context.texts.get('commands.retry_went_back')}*\n\n")
     await context.store.set_head(context.conversation.id, questions[0][0].id)
     async for event in context.answer():
         yield event
+
+
+async def _leaves_more_behind(question: Turn, context: SkillContext) -> bool:
+    """Whether more than the answer to the question was said since: then the conversation went back to it."""
+    replied, head = context.message.after_turn_id, context.conversation.head_id  # as it was before it went back
+    newest = await context.store.turn(head) if replied and head not in (replied, question.id, None) else None
+    return newest is not None and newest.parent_id != question.id
 
 
 async def _stop(context: SkillContext) -> Reply:

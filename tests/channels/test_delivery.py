@@ -13,6 +13,7 @@ import pytest
 
 from bot import channels
 from bot.app import App
+from bot.texts import Texts
 from bot.types import Address
 from tests.channels.fast import FastTime
 from tests.channels.running import running
@@ -154,7 +155,8 @@ async def test_again_under_an_older_answer_answers_that_question(
         ann.says(chat, "two")
         await said(server, chat, "one", "two")
         ann.presses(chat, answer, "🔄 Again")
-        await said(server, chat, "one", "two", "one")
+        told = Texts("en").get("commands.retry_went_back")
+        await said(server, chat, "one", "two", f"{told}\n\none")
 
 
 async def test_thumbs_are_kept_and_thanked_for(server: BotApiServer, ann: Person, chat: Chat, home: Path) -> None:
