@@ -208,7 +208,7 @@ async def test_a_file_that_is_too_large_is_answered_all_the_same(
     async with running(server, home):
         ann.sends(chat, "document", content=None, size=100_000_000, caption=caption)
         [answer] = await answers(server, chat, 1)
-    assert "a file" in answer.text and answer.text.endswith(caption)
+    assert "a file" in answer.text and caption in answer.text
     assert server.statistics().methods.get("getFile", 0) == 0
 
 
