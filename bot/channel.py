@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import accumulate
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.types import Address, Attachment, Message
 
@@ -295,3 +295,17 @@ class Adapter(Protocol):
 
     async def keeper(self, address: Address) -> Address | None:
         """The private chat of somebody who can grant permissions there; None where the platform does not tell."""
+
+
+@runtime_checkable
+class Findable(Protocol):
+    """An adapter whose account people find by a name, on a platform that has such names."""
+
+    @property
+    def handle(self) -> str:
+        """Such as `@parley_bot`; known once the adapter is entered."""
+
+
+def called(adapter: Adapter) -> str:
+    """The account as people find it: by its name, or else as the platform numbers it."""
+    return (adapter.handle if isinstance(adapter, Findable) else "") or adapter.account

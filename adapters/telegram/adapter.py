@@ -31,14 +31,14 @@ class TelegramAdapter:
     def __init__(self, config: Config, *, name: str = "telegram", home: Path, sleep: Sleep = asyncio.sleep) -> None:
         """Prepare; nothing is sent. `home` is where adapters may keep files; this one has none."""
         self.name, self.account, self.capabilities, self._config = name, "", sending.CAPABILITIES, config
-        self._patience = Patience(logging.getLogger(__name__), "Receiving from Telegram", sleep)
+        self.handle, self._patience = "", Patience(logging.getLogger(__name__), "Receiving from Telegram", sleep)
         token, self._proxy = config.token.get_secret_value(), config.proxy or None
         self._bot = sending.new_bot(token, config.base_url, config.base_file_url, self._proxy)
 
     async def __aenter__(self) -> Self:
         with sending.told():
             await self._bot.__aenter__()
-        self.account = str(self._bot.id)
+        self.account, self.handle = str(self._bot.id), f"@{self._bot.username}"
         return self
 
     async def __aexit__(self, *exception: Any) -> None:

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 from getpass import getpass
 
+from bot.channel import called
 from bot.cli.asking import Option, Question, ask
 from bot.cli.checks_channels import CONNECT_SECONDS
 from bot.config import Configuration
@@ -110,4 +111,4 @@ async def _account(channel: ChosenChannel, configuration: Configuration) -> str:
     settings = configuration.settings.model_copy(update={"channels": {channel.name: table}})
     [plan] = plan_channels(replace(configuration, settings=settings), (channel.name,))
     async with asyncio.timeout(CONNECT_SECONDS), plan.open() as adapter:
-        return adapter.account
+        return called(adapter)

@@ -41,14 +41,14 @@ async def test_a_good_token_is_kept_where_only_its_owner_can_read_it(server: Bot
     done = await initialize(server, "telegram", TOKEN)
     said = done.stdout.decode()
     assert done.returncode == 0, done.stderr
-    assert "The token is good: account 7000001." in said and "`parley run` answers on telegram" in said
+    assert "The token is good: account @parley_test_bot." in said and "`parley run` answers on telegram" in said
     assert token_in(home / "parley.toml") == TOKEN
     assert stat.S_IMODE((home / "parley.toml").stat().st_mode) == 0o600
     assert "parley-test-token" not in said + done.stderr.decode()
 
 
 async def test_a_refused_token_is_told_and_asked_for_again(server: BotApiServer, home: Path) -> None:
-    done = await initialize(server, "2", WRONG, TOKEN)
+    done = await initialize(server, "telegram", WRONG, TOKEN)
     assert "Telegram does not accept the bot's token" in done.stdout.decode()
     assert "mistyped-secret" not in done.stdout.decode() + done.stderr.decode()
     assert token_in(home / "parley.toml") == TOKEN
