@@ -133,11 +133,12 @@ class Answering:
             arrival_id=arrival.id,
         )
 
-    async def at_once(self, reply: Reply, message: Message, texts: Texts) -> list[Content]:
-        """The parts of a reply that is not shown before it has ended."""
+    async def at_once(self, reply: Reply, message: Message, texts: Texts) -> tuple[list[Content], bool]:
+        """The parts of a reply that is not shown before it has ended, and whether it stopped another one."""
         async with aclosing(reply):
             text, end = await _follow(reply, None)
-        return self.parts(text, end, message, texts)
+        act = end.act if isinstance(end, Finished) else None
+        return self.parts(text, end, message, texts), bool(act and act.slots.get("stopped"))
 
     def parts(self, text: str, end: Finished | Failed, message: Message, texts: Texts) -> list[Content]:
         """The reply as messages that fit, with what the person must know about it; none where nothing is to be said."""

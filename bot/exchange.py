@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -39,6 +39,8 @@ from bot.understanding.commands import command_name
 logger = logging.getLogger(__name__)
 
 STORAGE_RETRY_SECONDS = 2.0
+STOP_SECONDS = 5.0
+"""How long the word that a reply was stopped waits for its end."""
 
 
 class Exchange:
@@ -81,7 +83,7 @@ class Exchange:
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
         self._spoken = Spoken(settings.language)
-        self._beside = Lanes(max_pending=None)
+        self._beside, self._turns = Lanes(max_pending=None), Lanes(max_pending=None)
         self._arrived: deque[Arrival] = deque()
         self._admits = False
         self._left_over = LeftOvers(channel, partner, self._answering, trial)
@@ -209,10 +211,9 @@ class Exchange:
 
     async def _run(self, key: str, lane: Lane) -> None:
         while lane.waiting:
-            async with self._beside.hold(key):  # a command that was given before holds for what is said after it
-                pass
+            await self._beside.wait(key)  # a command that was given before holds for what is said after it
             if lane.waiting:
-                async with self._left_over.alone(lane.waiting[0]):
+                async with self._left_over.alone(lane.waiting[0]), self._turns.hold(key):
                     await self._run_next(lane)
         del self._lanes[key]
 
@@ -309,9 +310,11 @@ class Exchange:
         in_order = nullcontext() if command and command.unlimited else self._beside.hold(key)
         async with in_order, self._left_over.alone(arrival), self._left_over.attempt([arrival]):
             message = await self._prepared(arrival)
-            contents = await self._answering.at_once(
-                self._partner.respond(message), message, self._spoken.texts(message)
-            )
+            texts, reply = self._spoken.texts(message), self._partner.respond(message)
+            contents, is_stop = await self._answering.at_once(reply, message, texts)
+            if is_stop:  # what there is of the stopped reply comes first
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._turns.wait(key), STOP_SECONDS)
             await self._finish([arrival.id], arrival, contents)
 
     # -- what is no message ---------------------------------------------------------------------------------

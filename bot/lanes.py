@@ -48,3 +48,8 @@ class Lanes:
                 yield
         finally:
             lane.pending -= 1
+
+    async def wait(self, key: str) -> None:
+        """Wait until earlier turns are over."""
+        async with self.hold(key):
+            pass

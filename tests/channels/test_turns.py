@@ -163,7 +163,8 @@ async def test_stop_keeps_what_was_said_and_says_that_it_was_stopped(
         await in_the_making(server, chat)
         ann.says(chat, "/stop")
         shown = await answers(server, chat, 2)
-        ended = next(each.text for each in shown if each.text != "Stopped.")
+        assert [each.text for each in shown][1] == "Stopped."
+        ended = shown[0].text
         assert ended.startswith("word0") and ended.endswith("(stopped)") and "word99" not in ended
         ann.says(chat, "Go on")
         assert (await answers(server, chat, 3))[-1].text == "Go on"
