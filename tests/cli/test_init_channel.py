@@ -77,7 +77,7 @@ async def test_a_token_that_cannot_be_tried_out_is_kept_all_the_same(server: Bot
 
 
 async def test_a_channel_whose_token_is_a_variable_is_not_asked_about(server: BotApiServer, home: Path) -> None:
-    done = await initialize(server, TELEGRAM_BOT_TOKEN=TOKEN)
+    done = await initialize(server, TELEGRAM_BOT_TOKEN=TOKEN, DISCORD_BOT_TOKEN=TOKEN)
     assert done.returncode == 0 and "Where should Parley answer" not in done.stdout.decode()
 
 
