@@ -1,4 +1,4 @@
-"""Dialogues over several turns: what is still missing of what somebody wants done, and what their next words make of it.
+"""Dialogues of several turns: what is still missing of what somebody wants done, and what their next words make of it.
 
 A form holds an ability and what is known of its parameters. Each message takes it a step further: something is asked
 for, it is confirmed, it is done, it is given up, or the message is about something else and the form waits. Pure; knows
