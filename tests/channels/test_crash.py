@@ -153,7 +153,9 @@ async def test_a_new_answer_that_a_button_asked_for_takes_the_place_of_its_previ
             await telegram.post(f"{server.base_url}{server.token}/sendMessage", json=shown)
         press = asked(group.id, "", message_id=answer.message_id)
         async with open_app(load(write_configuration(server, home))) as app:
-            [arrival] = await begin(app, replace(press, kind=UpdateKind.CHOICE, id="77", detail="retry"), starts=1)
+            turn = await app.ledger.turn_shown(press.message.address, press.message.id)
+            pressed = replace(press, kind=UpdateKind.CHOICE, id="77", detail=f"retry:{turn}")
+            [arrival] = await begin(app, pressed, starts=1)
             draft = ParcelDraft(press.message.address, Content(""), arrival_id=arrival, state=ParcelState.PREVIEW)
             [preview] = await app.ledger.post([draft], at=AT)
             await app.ledger.delivered(preview.id, str(server.screen(group)[-1].message_id), at=AT)

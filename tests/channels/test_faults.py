@@ -23,7 +23,7 @@ from tests.servers.bot_api_people import Person
 from tests.servers.bot_api_world import Chat
 
 SPEED = 10.0
-QUESTIONS = 15
+QUESTIONS = 20
 QUICK = """[chat]
 burst_seconds = 0.2
 max_pending = 50"""
