@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TextIO
 
 from adapters.controls import without_controls
+from adapters.lines import read_lines
 from bot.channel import Capabilities
 from bot.delivery.formatting import Formatter
 from bot.protocols import Partner, Reply
@@ -24,9 +23,6 @@ from bot.texts import Texts
 from bot.types import Address, Failed, Finished, Message, Person, TextDelta, TurnState
 
 PLAIN = Capabilities(longest=1_000_000)
-CHUNK_BYTES = 65536
-WAITING_LINES = 64
-"""Lines that are read ahead of the reply that is running."""
 CONTINUATION = "\t"
 STOP_SECONDS = 5.0
 """How long a stopped reply may take to its end."""
@@ -225,33 +221,3 @@ def _as_object(text: str, end: Finished | Failed) -> dict[str, object]:
         "state": finished.state.value if isinstance(end, Finished) else "failed",
         "error": end.text if isinstance(end, Failed) else None,
     }
-
-
-async def read_lines(descriptor: int) -> AsyncGenerator[bytes, None]:
-    """The lines of a pipe or file without their ends; signals are heard while it waits.
-
-    A thread of its own reads, since neither pipes on Windows nor files can be waited for in the event loop.
-    """
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING_LINES)
-
-    def put(line: bytes | None) -> None:
-        asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
-
-    def read() -> None:
-        rest: list[bytes] = []
-        try:
-            while chunk := os.read(descriptor, CHUNK_BYTES):
-                *whole, last = chunk.split(b"\n")
-                for line in whole:
-                    put(b"".join([*rest, line]).removesuffix(b"\r"))
-                    rest.clear()
-                rest.append(last)
-            if any(rest):
-                put(b"".join(rest))
-        finally:
-            put(None)
-
-    threading.Thread(target=read, daemon=True, name="stdin").start()
-    while (line := await lines.get()) is not None:
-        yield line
