@@ -147,7 +147,7 @@ class ScriptedIntake:
         """When the newest message was said that was kept."""
         return max((update.message.at for update in self._of(UpdateKind.MESSAGE)), default=None)
 
-    async def is_reading(self, since: datetime | None) -> None:
+    async def note_reading(self, since: datetime | None) -> None:
         """Where reading begins, should it be broken off."""
 
     async def private_chats(self) -> list[Address]:

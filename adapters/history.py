@@ -77,10 +77,10 @@ class History:
 
     async def _remember(self, mark: datetime) -> None:
         """Let another run read from there, too, if this one ends before everything is kept."""
-        await self.backlog.insist(partial(self._intake.is_reading, mark))
+        await self.backlog.insist(partial(self._intake.note_reading, mark))
         self._is_marked.set()
         await self.backlog.wait_kept()
-        await self.backlog.insist(partial(self._intake.is_reading, None))
+        await self.backlog.insist(partial(self._intake.note_reading, None))
 
     def found(self, group: str, places: Mapping[str, int]) -> None:
         """The places of a group, each with the id of what was said there last."""

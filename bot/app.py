@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 from zoneinfo import ZoneInfo
 
 from bot import plugins
@@ -33,6 +33,9 @@ from bot.skills.context import ChatSettings, Models, Skill
 from bot.skills.personas import Personas
 from bot.texts import Texts, system_language
 from bot.types import Address, Sampling
+
+if TYPE_CHECKING:
+    from storage import Books
 
 logger = logging.getLogger(__name__)
 
@@ -124,27 +127,8 @@ async def open_app(
         books = await stack.enter_async_context(open_books(configuration.database_url))
         clock = clock or clock_of(configuration)
         models = _models(configuration, pool)
-        language, places = language_of(configuration), Places(books.store)
-        engine = Engine(
-            store=books.store,
-            models=models,
-            personas=Personas(configuration.home / "prompts" / "personas"),
-            skills={name: cast(Skill, _make("skills", name)) for name in configuration.settings.plugins.skills},
-            recognizers=[
-                cast(Recognizer, _make("recognizers", name)) for name in configuration.settings.plugins.recognizers
-            ],
-            settings=_chat_settings(configuration),
-            clock=clock,
-            language=language,
-            roll=books.roll,
-            code_valid_seconds=configuration.settings.access.pairing_minutes * 60,
-            tell=lambda address, text: post(books.ledger, address, text, at=clock.now()),
-            reminders=books.reminders,
-            shown=books.ledger.turn_shown,
-            places=places,
-            max_pending=configuration.settings.chat.max_pending,
-            channel_commands=tuple(channel_commands),
-        )
+        places = Places(books.store)
+        engine = _engine(configuration, books, models, clock, places, tuple(channel_commands))
         yield App(
             engine=engine,
             store=books.store,
@@ -154,9 +138,40 @@ async def open_app(
             models=models,
             places=places,
             clock=clock,
-            texts=Texts(language),
+            texts=Texts(language_of(configuration)),
             quiet_hours=configuration.settings.chat.quiet_hours,
         )
+
+
+def _engine(
+    configuration: Configuration,
+    books: Books,
+    models: Models,
+    clock: Clock,
+    places: Places,
+    channel_commands: tuple[Command, ...],
+) -> Engine:
+    """The engine over what was opened."""
+    return Engine(
+        store=books.store,
+        models=models,
+        personas=Personas(configuration.home / "prompts" / "personas"),
+        skills={name: cast(Skill, _make("skills", name)) for name in configuration.settings.plugins.skills},
+        recognizers=[
+            cast(Recognizer, _make("recognizers", name)) for name in configuration.settings.plugins.recognizers
+        ],
+        settings=_chat_settings(configuration),
+        clock=clock,
+        language=language_of(configuration),
+        roll=books.roll,
+        code_valid_seconds=configuration.settings.access.pairing_minutes * 60,
+        tell=lambda address, text: post(books.ledger, address, text, at=clock.now()),
+        reminders=books.reminders,
+        shown=books.ledger.turn_shown,
+        places=places,
+        max_pending=configuration.settings.chat.max_pending,
+        channel_commands=channel_commands,
+    )
 
 
 def clock_of(configuration: Configuration) -> Clock:

@@ -77,7 +77,7 @@ class Intake(Protocol):
     async def since(self) -> datetime | None:
         """From when on what was said may not all be kept; None where nothing ever was, as at the first start."""
 
-    async def is_reading(self, since: datetime | None) -> None:
+    async def note_reading(self, since: datetime | None) -> None:
         """Remember that what was said since then is being read: `since` says so until all of it is kept (None)."""
 
     async def private_chats(self) -> Sequence[Address]:

@@ -103,9 +103,9 @@ class Exchange:
         """See `bot.channel.Intake`."""
         return await self._heard.since()
 
-    async def is_reading(self, since: datetime | None) -> None:
+    async def note_reading(self, since: datetime | None) -> None:
         """See `bot.channel.Intake`."""
-        await self._heard.is_reading(since)
+        await self._heard.note_reading(since)
 
     async def private_chats(self) -> list[Address]:
         """See `bot.channel.Intake`."""

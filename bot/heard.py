@@ -35,7 +35,7 @@ class Heard:
         times = [newest - OVERLAP if newest else None, datetime.fromisoformat(first) if first else None]
         return max((time for time in times if time), default=None)
 
-    async def is_reading(self, since: datetime | None) -> None:
+    async def note_reading(self, since: datetime | None) -> None:
         """Remember that what was said since then is being read, and is not all kept yet; None when it is."""
         await self.store.set_setting(self._scope, MARK, since.isoformat() if since else None)
 

@@ -90,8 +90,8 @@ class Serving:
     async def since(self) -> datetime | None:
         return await self.exchange.since()
 
-    async def is_reading(self, since: datetime | None) -> None:
-        await self.exchange.is_reading(since)
+    async def note_reading(self, since: datetime | None) -> None:
+        await self.exchange.note_reading(since)
 
     async def private_chats(self) -> list[Address]:
         return await self.exchange.private_chats()

@@ -165,9 +165,9 @@ async def test_reading_that_was_broken_off_begins_where_it_began(home: Path) -> 
     adapter = MemoryAdapter()
     async with talking(adapter, home) as (exchange, _):
         begun = adapter.said("Hello").message.at - timedelta(hours=5)
-        await exchange.is_reading(begun)
+        await exchange.note_reading(begun)
         await exchange.accept([adapter.said("Hello")])
     async with talking(adapter, home) as (exchange, _):
         assert await exchange.since() == begun
-        await exchange.is_reading(None)
+        await exchange.note_reading(None)
         assert await exchange.since() != begun

@@ -49,7 +49,7 @@ class Remembered:
     async def since(self) -> datetime:
         return self.platform.newest
 
-    async def is_reading(self, since: datetime | None) -> None:
+    async def note_reading(self, since: datetime | None) -> None:
         """Nothing breaks it off here."""
 
     async def private_chats(self) -> list[Address]:

@@ -36,7 +36,7 @@ class ScriptedIntake:
     async def since(self) -> None:
         """Nothing asks for it."""
 
-    async def is_reading(self, since: datetime | None) -> None:
+    async def note_reading(self, since: datetime | None) -> None:
         """Nothing is read."""
 
     async def private_chats(self) -> list[Address]:
